@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identities and the groups they are in. */
+#include "image/view.h"
+#include "match/names.h"
+#include "source/reader.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+enum { IDENTITY_ISSUER, IDENTITY_KINDS, IDENTITY_FIELDS = IDENTITY_KINDS + MPOL_NAME_KIND_COUNT };
+static const mpol_field identity_fields[IDENTITY_FIELDS] = {{"issuer", MPOL_JSON_STRING, true},
+#define KIND_FIELD(suffix, name) {name, MPOL_JSON_STRING, false},
+                                                            MPOL_NAME_KINDS(KIND_FIELD)
+#undef KIND_FIELD
+};
+
+static const char *const name_rules[MPOL_NAME_KIND_COUNT] = {
+    [MPOL_NAME_SPIFFE] = "Write it as spiffe://trust-domain/path, the trust domain in lower case.",
+    [MPOL_NAME_URI] = "Write a scheme, a colon and printable ASCII without spaces.",
+    [MPOL_NAME_DNS] = "Write a DNS name without wildcards; patterns are not known.",
+    [MPOL_NAME_CN] = "Use 1 to 256 bytes without control characters.",
+};
+
+/* The kind under which the identity gives its name; MPOL_NAME_KIND_COUNT when that is not one. */
+static mpol_name_kind given_kind(mpol_reader *reader, const mpol_json *object,
+                                 const mpol_json *const *fields) {
+    mpol_name_kind given = MPOL_NAME_KIND_COUNT;
+    for (int kind = 0; kind < MPOL_NAME_KIND_COUNT; kind++) {
+        const mpol_json *value = fields[IDENTITY_KINDS + kind];
+        if (value == NULL)
+            continue;
+        if (given != MPOL_NAME_KIND_COUNT) {
+            mpol_reader_fail_key(reader, value, MPOL_DIAGNOSTIC_NAME_KIND_MISMATCH,
+                                 "Keep the kind that the issuer uses.",
+                                 "An identity has one name; \"%s\" is a second one.",
+                                 mpol_name_kind_name((mpol_name_kind)kind));
+            return MPOL_NAME_KIND_COUNT;
+        }
+        given = (mpol_name_kind)kind;
+    }
+    for (const mpol_json *member = object->first; member != NULL && given == MPOL_NAME_KIND_COUNT;
+         member = member->next)
+        if (!mpol_bytes_are(member->key, "issuer"))
+            return given; /* a wrong or unknown key was reported in the name's place */
+    if (given == MPOL_NAME_KIND_COUNT)
+        mpol_reader_fail(reader, object, MPOL_DIAGNOSTIC_MISSING_KEY,
+                         "Add the name under its kind: \"spiffe\", \"uri\", \"dns\" or \"cn\".",
+                         "The identity has no name.");
+    return given;
+}
+
+static void read_identity(mpol_reader *reader, mpol_identity *identity) {
+    const mpol_json *fields[IDENTITY_FIELDS];
+    const mpol_json *object = identity->place.source;
+    uint8_t buffer[MPOL_NAME_BUFFER];
+    mpol_bytes name;
+    if (!mpol_reader_fields(reader, object, identity_fields, IDENTITY_FIELDS, fields))
+        return;
+    const mpol_json *issuer_name = fields[IDENTITY_ISSUER];
+    mpol_name_kind kind = given_kind(reader, object, fields);
+    if (issuer_name != NULL) {
+        identity->issuer = mpol_reader_index(reader->issuers, issuer_name->text);
+        if (identity->issuer == MPOL_NONE)
+            mpol_reader_fail(reader, issuer_name, MPOL_DIAGNOSTIC_UNKNOWN_ISSUER,
+                             "Name a key of \"issuers\".", "There is no issuer \"%s\".",
+                             mpol_quote(reader->pool, issuer_name->text));
+    }
+    if (kind == MPOL_NAME_KIND_COUNT)
+        return;
+    const mpol_json *value = fields[IDENTITY_KINDS + kind];
+    if (!mpol_name_normalise(kind, value->text, buffer, &name)) {
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_IDENTITY_NAME, name_rules[kind],
+                         "\"%s\" is no well-formed %s name.", mpol_quote(reader->pool, value->text),
+                         mpol_name_kind_name(kind));
+        return;
+    }
+    identity->value = (mpol_bytes){apr_pmemdup(reader->pool, name.data, name.len), name.len};
+    if (issuer_name == NULL || identity->issuer == MPOL_NONE)
+        return;
+    mpol_name_kind wanted = MPOL_AT(reader->model->issuers, identity->issuer, mpol_issuer)->kind;
+    if (wanted != kind && wanted != MPOL_NAME_KIND_COUNT)
+        mpol_reader_fail_key(
+            reader, value, MPOL_DIAGNOSTIC_NAME_KIND_MISMATCH,
+            apr_psprintf(reader->pool, "Give its name under \"%s\".", mpol_name_kind_name(wanted)),
+            "Issuer \"%s\" tells its clients apart by another kind of name.",
+            mpol_quote(reader->pool, issuer_name->text));
+}
+
+void mpol_read_identities(mpol_reader *reader, const mpol_json *table) {
+    apr_array_header_t *identities = reader->model->identities;
+    mpol_reader_table(reader, table, identities, sizeof(mpol_identity), reader->identities);
+    for (int i = 0; i < identities->nelts; i++)
+        read_identity(reader, MPOL_AT(identities, i, mpol_identity));
+}
+
+static void read_member(mpol_reader *reader, const mpol_json *member, mpol_group *group) {
+    mpol_bytes name = member->text;
+    bool is_group = name.len > 0 && name.data[0] == '@';
+    if (is_group)
+        name = (mpol_bytes){name.data + 1, name.len - 1};
+    uint32_t index = mpol_reader_index(is_group ? reader->groups : reader->identities, name);
+    if (index != MPOL_NONE)
+        APR_ARRAY_PUSH(is_group ? group->groups : group->identities, uint32_t) = index;
+    else if (is_group)
+        mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_UNKNOWN_GROUP,
+                         "Name a key of \"groups\" behind the @.", "There is no group \"%s\".",
+                         mpol_quote(reader->pool, name));
+    else
+        mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_UNKNOWN_IDENTITY,
+                         "Name a key of \"identities\", or a group as \"@NAME\".",
+                         "There is no identity \"%s\".", mpol_quote(reader->pool, name));
+}
+
+static void read_group(mpol_reader *reader, mpol_group *group) {
+    const mpol_json *list = group->place.source;
+    group->identities = apr_array_make(reader->pool, 4, sizeof(uint32_t));
+    group->groups = apr_array_make(reader->pool, 1, sizeof(uint32_t));
+    if (!mpol_reader_expect(reader, list, MPOL_JSON_ARRAY))
+        return;
+    apr_array_header_t *members = mpol_reader_strings(reader, list, false);
+    for (int i = 0; i < members->nelts; i++)
+        read_member(reader, APR_ARRAY_IDX(members, i, const mpol_json *), group);
+}
+
+/* The member of group `index` that is group `child`. */
+static const mpol_json *member_of(const mpol_reader *reader, uint32_t index, uint32_t child) {
+    const mpol_group *group = MPOL_AT(reader->model->groups, index, mpol_group);
+    const mpol_json *list = group->place.source;
+    mpol_bytes name = MPOL_AT(reader->model->groups, child, mpol_group)->name;
+    for (const mpol_json *member = list->first; member != NULL; member = member->next) {
+        mpol_bytes text = member->text;
+        if (text.len == name.len + 1 &&
+            mpol_bytes_equal((mpol_bytes){text.data + 1, name.len}, name))
+            return member;
+    }
+    return list;
+}
+
+enum { UNSEEN, OPEN, DONE };
+
+/* Depth first from `start` without recursion: `path` holds the open groups, `at` how many of their
+ * members are done. A member that is still open closes a cycle; the edge is cut, so that each cycle
+ * is reported once and later passes end. */
+static void find_cycles(mpol_reader *reader, uint32_t start, uint8_t *state, uint32_t *path,
+                        int *at) {
+    uint32_t depth = 1;
+    path[0] = start;
+    at[0] = 0;
+    state[start] = OPEN;
+    while (depth > 0) {
+        uint32_t here = path[depth - 1];
+        apr_array_header_t *groups = MPOL_AT(reader->model->groups, here, mpol_group)->groups;
+        if (at[depth - 1] == groups->nelts) {
+            state[here] = DONE;
+            depth--;
+            continue;
+        }
+        uint32_t child = APR_ARRAY_IDX(groups, at[depth - 1]++, uint32_t);
+        if (state[child] == OPEN) {
+            mpol_reader_fail(reader, member_of(reader, here, child), MPOL_DIAGNOSTIC_GROUP_CYCLE,
+                             "Take this member out.",
+                             "Through this member the group would hold itself.");
+            uint32_t *cut = MPOL_AT(groups, --at[depth - 1], uint32_t);
+            memmove(cut, cut + 1, sizeof *cut * (size_t)(groups->nelts-- - at[depth - 1] - 1));
+        } else if (state[child] == UNSEEN) {
+            state[child] = OPEN;
+            path[depth] = child;
+            at[depth++] = 0;
+        }
+    }
+}
+
+void mpol_read_groups(mpol_reader *reader, const mpol_json *table) {
+    apr_array_header_t *groups = reader->model->groups;
+    mpol_reader_table(reader, table, groups, sizeof(mpol_group), reader->groups);
+    for (int i = 0; i < groups->nelts; i++)
+        read_group(reader, MPOL_AT(groups, i, mpol_group));
+    size_t count = (size_t)groups->nelts + 1;
+    uint8_t *state = apr_pcalloc(reader->pool, count);
+    uint32_t *path = apr_palloc(reader->pool, count * sizeof *path);
+    int *at = apr_palloc(reader->pool, count * sizeof *at);
+    /* In the order of the document, so that the member that closes a cycle is the later one. */
+    for (const mpol_json *member = table != NULL ? table->first : NULL; member != NULL;
+         member = member->next) {
+        uint32_t i = mpol_reader_index(reader->groups, member->key);
+        if (i != MPOL_NONE && state[i] == UNSEEN)
+            find_cycles(reader, i, state, path, at);
+    }
+}

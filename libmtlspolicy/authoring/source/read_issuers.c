@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/view.h"
+#include "match/certificate.h"
+#include "source/read.h"
+#include "source/reader.h"
+
+#include <apr_strings.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ISSUER_CERTIFICATES, ISSUER_NAMES, ISSUER_FIELDS };
+static const mpol_field issuer_fields[ISSUER_FIELDS] = {
+    {"certificates", MPOL_JSON_ARRAY, true},
+    {"names", MPOL_JSON_ARRAY, true},
+};
+
+enum { CERTIFICATE_FILE, CERTIFICATE_PEM, CERTIFICATE_FIELDS };
+static const mpol_field certificate_fields[CERTIFICATE_FIELDS] = {
+    {"file", MPOL_JSON_STRING, false},
+    {"pem", MPOL_JSON_STRING, false},
+};
+
+static void add_certificate(mpol_reader *reader, const mpol_json *place, mpol_issuer *issuer,
+                            X509 *certificate) {
+    mpol_ca_certificate ca;
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    if (len <= 0 || !mpol_spki_digest(certificate, ca.spki)) {
+        OPENSSL_free(der);
+        mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_BAD_CERTIFICATE,
+                         "Look at it with openssl x509 -text.",
+                         "The certificate cannot be read as DER.");
+        return;
+    }
+    ca.der = (mpol_bytes){apr_pmemdup(reader->pool, der, (size_t)len), (uint32_t)len};
+    OPENSSL_free(der);
+    const mpol_bytes *owner = apr_hash_get(reader->key_owners, ca.spki, sizeof ca.spki);
+    if (X509_check_ca(certificate) == 0) {
+        mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_CERTIFICATE_NOT_CA,
+                         "Give the certificate of the authority, not of a client or server.",
+                         "This certificate may not issue others.");
+    } else if (owner != NULL && !mpol_bytes_equal(*owner, issuer->name)) {
+        mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_ISSUER_KEY_SHARED,
+                         "Keep each key under one issuer; one issuer may have many certificates.",
+                         "The key of this certificate already belongs to issuer \"%s\".",
+                         mpol_quote(reader->pool, *owner));
+    } else {
+        apr_hash_set(reader->key_owners, apr_pmemdup(reader->pool, ca.spki, sizeof ca.spki),
+                     sizeof ca.spki, apr_pmemdup(reader->pool, &issuer->name, sizeof(mpol_bytes)));
+        *(mpol_ca_certificate *)apr_array_push(issuer->certificates) = ca;
+    }
+}
+
+/* Every certificate in a piece of PEM text. */
+static void add_pem(mpol_reader *reader, const mpol_json *place, mpol_issuer *issuer,
+                    mpol_bytes pem) {
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+    int found = 0;
+    X509 *certificate;
+    ERR_clear_error();
+    while (bio != NULL && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        add_certificate(reader, place, issuer, certificate);
+        X509_free(certificate);
+        found++;
+    }
+    /* The end of the text is the one error that is none. */
+    bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    BIO_free(bio);
+    if (found == 0 || !ended)
+        mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_BAD_CERTIFICATE,
+                         "It must hold lines from -----BEGIN CERTIFICATE----- to "
+                         "-----END CERTIFICATE-----.",
+                         "There is %s certificate in PEM here.", found == 0 ? "no" : "a broken");
+}
+
+static void add_file(mpol_reader *reader, const mpol_json *file, mpol_issuer *issuer) {
+    const char *name = apr_pstrmemdup(reader->pool, (const char *)file->text.data, file->text.len);
+    const char *path =
+        name[0] == '/' ? name : apr_pstrcat(reader->pool, reader->folder, name, NULL);
+    mpol_error error;
+    const mpol_bytes *pem = strlen(name) == file->text.len && name[0] != '\0'
+                                ? mpol_file_read(reader->pool, path, &error)
+                                : NULL;
+    if (pem != NULL) {
+        add_pem(reader, file, issuer, *pem);
+        return;
+    }
+    mpol_reader_fail(reader, file, MPOL_DIAGNOSTIC_CERTIFICATE_UNREADABLE,
+                     "Paths are relative to the policy document; check that the file is there.",
+                     "\"%s\" cannot be read.", mpol_quote(reader->pool, file->text));
+}
+
+static void read_certificate(mpol_reader *reader, const mpol_json *value, mpol_issuer *issuer) {
+    const mpol_json *fields[CERTIFICATE_FIELDS];
+    if (!mpol_reader_fields(reader, value, certificate_fields, CERTIFICATE_FIELDS, fields))
+        return;
+    if (value->count == 0) {
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_MISSING_KEY,
+                         "Add \"file\": its path, or \"pem\": its text.",
+                         "The certificate is missing.");
+    } else if (fields[CERTIFICATE_FILE] != NULL && fields[CERTIFICATE_PEM] != NULL) {
+        mpol_reader_fail_key(reader, fields[CERTIFICATE_PEM], MPOL_DIAGNOSTIC_UNKNOWN_KEY,
+                             "Keep one of the two; write the other as a member of its own.",
+                             "\"pem\" and \"file\" exclude each other.");
+    } else if (fields[CERTIFICATE_FILE] != NULL) {
+        add_file(reader, fields[CERTIFICATE_FILE], issuer);
+    } else if (fields[CERTIFICATE_PEM] != NULL) {
+        add_pem(reader, fields[CERTIFICATE_PEM], issuer, fields[CERTIFICATE_PEM]->text);
+    }
+}
+
+static int by_der(const void *left, const void *right) {
+    return mpol_bytes_compare(((const mpol_ca_certificate *)left)->der,
+                              ((const mpol_ca_certificate *)right)->der);
+}
+
+/* Sorted, each certificate once: the same one may come from two files. */
+static void settle_certificates(apr_array_header_t *certificates) {
+    int kept = 0;
+    qsort(certificates->elts, (size_t)certificates->nelts, sizeof(mpol_ca_certificate), by_der);
+    for (int i = 0; i < certificates->nelts; i++) {
+        const mpol_ca_certificate *here = MPOL_AT(certificates, i, mpol_ca_certificate);
+        if (kept > 0 && by_der(here, MPOL_AT(certificates, kept - 1, mpol_ca_certificate)) == 0)
+            continue;
+        *MPOL_AT(certificates, kept++, mpol_ca_certificate) = *here;
+    }
+    certificates->nelts = kept;
+}
+
+static void read_kind(mpol_reader *reader, const mpol_json *list, mpol_issuer *issuer) {
+    apr_array_header_t *kinds = mpol_reader_strings(reader, list, true);
+    for (int i = 0; i < kinds->nelts; i++) {
+        const mpol_json *value = APR_ARRAY_IDX(kinds, i, const mpol_json *);
+        int kind = 0;
+        while (kind < MPOL_NAME_KIND_COUNT &&
+               !mpol_bytes_are(value->text, mpol_name_kind_name((mpol_name_kind)kind)))
+            kind++;
+        if (kind == MPOL_NAME_KIND_COUNT || i > 0)
+            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_NAME_KIND,
+                             "List exactly one of spiffe, uri, dns and cn.",
+                             i > 0 ? "An issuer has one kind of name; \"%s\" is a second one."
+                                   : "\"%s\" is not a kind of name.",
+                             mpol_quote(reader->pool, value->text));
+        else
+            issuer->kind = (mpol_name_kind)kind;
+    }
+    if (kinds->nelts == 0)
+        issuer->kind = MPOL_NAME_KIND_COUNT; /* reported already: no second complaint follows */
+}
+
+static bool same_certificate(const mpol_json *a, const mpol_json *b) {
+    return a->type == MPOL_JSON_OBJECT && b->type == MPOL_JSON_OBJECT && a->count == 1 &&
+           b->count == 1 && a->first->type == MPOL_JSON_STRING &&
+           b->first->type == MPOL_JSON_STRING && mpol_bytes_equal(a->first->key, b->first->key) &&
+           mpol_bytes_equal(a->first->text, b->first->text);
+}
+
+/* Does a member before this one say the same? Then it is reported. */
+static bool repeats(mpol_reader *reader, const mpol_json *list, const mpol_json *member) {
+    for (const mpol_json *before = list->first; before != member; before = before->next) {
+        if (!same_certificate(before, member))
+            continue;
+        mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_DUPLICATE_MEMBER, "Delete one of the two.",
+                         "This certificate stands twice in this list.");
+        return true;
+    }
+    return false;
+}
+
+static void read_issuer(mpol_reader *reader, mpol_issuer *issuer) {
+    const mpol_json *fields[ISSUER_FIELDS];
+    const mpol_json *value = issuer->place.source;
+    issuer->kind = MPOL_NAME_KIND_COUNT;
+    issuer->certificates = apr_array_make(reader->pool, 1, sizeof(mpol_ca_certificate));
+    if (!mpol_reader_fields(reader, value, issuer_fields, ISSUER_FIELDS, fields))
+        return;
+    const mpol_json *list = fields[ISSUER_CERTIFICATES];
+    if (list != NULL && list->count == 0)
+        mpol_reader_fail(reader, list, MPOL_DIAGNOSTIC_EMPTY_LIST, "List at least one.",
+                         "The list is empty.");
+    for (const mpol_json *member = list != NULL ? list->first : NULL; member != NULL;
+         member = member->next)
+        if (!repeats(reader, list, member))
+            read_certificate(reader, member, issuer);
+    settle_certificates(issuer->certificates);
+    if (fields[ISSUER_NAMES] != NULL)
+        read_kind(reader, fields[ISSUER_NAMES], issuer);
+}
+
+static int by_offset(const void *left, const void *right) {
+    const mpol_issuer *a = *(mpol_issuer *const *)left;
+    const mpol_issuer *b = *(mpol_issuer *const *)right;
+    return a->place.offset < b->place.offset ? -1 : a->place.offset > b->place.offset;
+}
+
+void mpol_read_issuers(mpol_reader *reader, const mpol_json *table) {
+    apr_array_header_t *issuers = reader->model->issuers;
+    mpol_reader_table(reader, table, issuers, sizeof(mpol_issuer), reader->issuers);
+    /* In the order of the document, so that of two with one key the later one is reported. */
+    mpol_issuer **order = apr_palloc(reader->pool, sizeof *order * (size_t)(issuers->nelts + 1));
+    for (int i = 0; i < issuers->nelts; i++)
+        order[i] = MPOL_AT(issuers, i, mpol_issuer);
+    qsort(order, (size_t)issuers->nelts, sizeof *order, by_offset);
+    for (int i = 0; i < issuers->nelts; i++)
+        read_issuer(reader, order[i]);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MPOL_BASE_BYTES_H
+#define MPOL_BASE_BYTES_H
+/* Spans of bytes: the only form in which text travels through the engine. No terminator is
+ * assumed, nothing is owned. No libc: these are used by the proved files. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mpol_bytes {
+    const uint8_t *data; /* NULL only for "there is none" */
+    uint32_t len;        /* in bytes */
+} mpol_bytes;
+
+/*@ requires \valid_read(a.data + (0 .. a.len - 1)) && \valid_read(b.data + (0 .. b.len - 1));
+    assigns \nothing; */
+static inline bool mpol_bytes_equal(mpol_bytes a, mpol_bytes b) {
+    if (a.len != b.len)
+        return false;
+    /*@ loop invariant 0 <= i <= a.len; loop assigns i; loop variant a.len - i; */
+    for (uint32_t i = 0; i < a.len; i++)
+        if (a.data[i] != b.data[i])
+            return false;
+    return true;
+}
+
+/* Byte order, a shorter prefix first: below 0, 0, above 0. */
+/*@ requires \valid_read(a.data + (0 .. a.len - 1)) && \valid_read(b.data + (0 .. b.len - 1));
+    assigns \nothing; */
+static inline int mpol_bytes_compare(mpol_bytes a, mpol_bytes b) {
+    /*@ loop invariant 0 <= i <= a.len && i <= b.len; loop assigns i; loop variant a.len - i; */
+    for (uint32_t i = 0; i < a.len && i < b.len; i++)
+        if (a.data[i] != b.data[i])
+            return a.data[i] < b.data[i] ? -1 : 1;
+    return a.len == b.len ? 0 : (a.len < b.len ? -1 : 1);
+}
+
+#define MPOL_HASH_SEED 0xcbf29ce484222325u
+
+/* FNV-1a, 64 bits. It only orders tables that hold what the policy's author wrote, and every hit is
+ * compared in full, so nobody gains from a collision. */
+static inline uint64_t mpol_hash_byte(uint64_t hash, uint8_t byte) {
+    return (hash ^ byte) * 0x100000001b3u;
+}
+
+/*@ requires \valid_read(bytes.data + (0 .. bytes.len - 1)); assigns \nothing; */
+static inline uint64_t mpol_bytes_hash(mpol_bytes bytes) {
+    uint64_t hash = MPOL_HASH_SEED;
+    /*@ loop invariant 0 <= i <= bytes.len; loop assigns i, hash; loop variant bytes.len - i; */
+    for (uint32_t i = 0; i < bytes.len; i++)
+        hash = mpol_hash_byte(hash, bytes.data[i]);
+    return hash;
+}
+
+/* Little-endian numbers. Sums of products instead of shifts: the prover reads these better, and
+ * the compilers make one load of either. */
+/*@ requires \valid_read(p + (0 .. 3)); assigns \nothing; */
+static inline uint32_t mpol_read_u32(const uint8_t *p) {
+    return (uint32_t)p[0] + 0x100u * p[1] + 0x10000u * p[2] + 0x1000000u * p[3];
+}
+
+/*@ requires \valid_read(p + (0 .. 7)); assigns \nothing; */
+static inline uint64_t mpol_read_u64(const uint8_t *p) {
+    return mpol_read_u32(p) + 0x100000000u * (uint64_t)mpol_read_u32(p + 4);
+}
+
+/* Bytes of the longest well-formed UTF-8 beginning of the text (RFC 3629: no overlong forms, no
+ * surrogates, at most U+10FFFF). */
+uint32_t mpol_utf8_prefix(mpol_bytes text);
+
+static inline bool mpol_utf8_valid(mpol_bytes text) {
+    return mpol_utf8_prefix(text) == text.len;
+}
+
+/* Does the UTF-8 text hold a control character: U+0000 to U+001F, U+007F to U+009F? */
+bool mpol_has_control(mpol_bytes text);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "match/target.h"
+
+/* What a byte of the raw path asks for; 0 is an ordinary byte that is copied. */
+enum { COPY = 0, SLASH, ESCAPE, BACKSLASH, SEMICOLON, REFUSED };
+
+#define CONTROLS [0 ... 31] = REFUSED, [127] = REFUSED, [128 ... 255] = REFUSED
+
+static const uint8_t action_of[256] = {
+    CONTROLS, ['#'] = REFUSED, ['/'] = SLASH, ['%'] = ESCAPE, ['\\'] = BACKSLASH, [';'] = SEMICOLON,
+};
+
+/* The path while it is being written. */
+typedef struct writer {
+    mpol_bytes raw;
+    uint8_t *out;
+    uint32_t len;     /* bytes written */
+    uint32_t segment; /* where the current segment begins in `out` */
+    uint32_t classes;
+    bool parameters;   /* the current segment has had a raw ';' */
+    bool beyond_ascii; /* an escape gave a byte above 0x7f */
+} writer;
+
+static int hex_value(uint8_t c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The byte an escape at `at` stands for, or -1 when it is broken. */
+static int escaped_byte(mpol_bytes raw, uint32_t at) {
+    if (raw.len - at < 3)
+        return -1;
+    int high = hex_value(raw.data[at + 1]);
+    int low = hex_value(raw.data[at + 2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Is the decoded text from `at` on a hexadecimal digit? Moves `*at` behind it. */
+static bool decodes_to_hex(mpol_bytes raw, uint32_t *at) {
+    if (*at >= raw.len)
+        return false;
+    int byte = raw.data[*at] == '%' ? escaped_byte(raw, *at) : raw.data[*at];
+    *at += raw.data[*at] == '%' ? 3 : 1;
+    return byte >= 0 && hex_value((uint8_t)byte) >= 0;
+}
+
+static bool is_dots(const uint8_t *segment, uint32_t len, uint32_t dots) {
+    if (len != dots)
+        return false;
+    for (uint32_t i = 0; i < len; i++)
+        if (segment[i] != '.')
+            return false;
+    return true;
+}
+
+static void put(writer *w, uint8_t byte) {
+    w->out[w->len++] = byte;
+}
+
+static void end_segment(writer *w, bool last) {
+    const uint8_t *segment = w->out + w->segment;
+    uint32_t len = w->len - w->segment;
+    if (len == 0 && !last)
+        w->classes |= MPOL_PATH_EMPTY_SEGMENTS;
+    if (is_dots(segment, len, 1) || is_dots(segment, len, 2))
+        w->classes |= MPOL_PATH_DOT_SEGMENTS;
+}
+
+static void take_slash(writer *w) {
+    end_segment(w, false);
+    put(w, '/');
+    w->segment = w->len;
+    w->parameters = false;
+}
+
+static void take_semicolon(writer *w) {
+    /* Servlet containers cut path parameters off first: "..;x" is ".." to them. */
+    if (!w->parameters && is_dots(w->out + w->segment, w->len - w->segment, 2))
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+    w->classes |= MPOL_PATH_PARAMETERS;
+    w->parameters = true;
+    put(w, ';');
+}
+
+static void take_percent(writer *w, uint32_t after) {
+    uint32_t at = after;
+    if (decodes_to_hex(w->raw, &at) && decodes_to_hex(w->raw, &at))
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+    w->classes |= MPOL_PATH_PERCENT;
+    put(w, '%');
+}
+
+static void take_encoded_slash(writer *w) {
+    w->classes |= MPOL_PATH_ENCODED_SLASH;
+    put(w, '%');
+    put(w, '2');
+    put(w, 'F');
+}
+
+static void take_escape(writer *w, uint32_t at) {
+    int byte = escaped_byte(w->raw, at);
+    if (byte < 0x20 || byte == 0x7f) { /* broken, or a control character */
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+        return;
+    }
+    if (byte == '/') {
+        take_encoded_slash(w);
+        return;
+    }
+    if (byte == '%') {
+        take_percent(w, at + 3);
+        return;
+    }
+    if (byte == '\\')
+        w->classes |= MPOL_PATH_BACKSLASH;
+    if (byte >= 0x80)
+        w->beyond_ascii = true;
+    put(w, (uint8_t)byte);
+}
+
+static void take_special(writer *w, uint32_t at, uint8_t action) {
+    if (action == SLASH) {
+        take_slash(w);
+    } else if (action == ESCAPE) {
+        take_escape(w, at);
+    } else if (action == SEMICOLON) {
+        take_semicolon(w);
+    } else if (action == BACKSLASH) {
+        w->classes |= MPOL_PATH_BACKSLASH;
+        put(w, '\\');
+    } else {
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+    }
+}
+
+/* Drop empty segments but the last and resolve dot segments (RFC 3986 section 5.2.4), in place. */
+static uint32_t resolve_segments(uint8_t *path, uint32_t len) {
+    uint32_t out = 1;
+    uint32_t at = 1;
+    while (at <= len) {
+        uint32_t end = at;
+        while (end < len && path[end] != '/')
+            end++;
+        bool last = end == len;
+        uint32_t segment_len = end - at;
+        if (is_dots(path + at, segment_len, 2)) {
+            while (out > 1 && path[out - 2] != '/')
+                out--;
+            if (out > 1)
+                out--;
+        } else if (segment_len > 0 && !is_dots(path + at, segment_len, 1)) {
+            for (uint32_t i = at; i < end; i++)
+                path[out++] = path[i];
+            if (!last)
+                path[out++] = '/';
+        }
+        at = end + 1;
+    }
+    return out;
+}
+
+/* Where the path of the target begins: 0, or behind "scheme://authority". */
+static uint32_t path_start(mpol_bytes raw) {
+    uint32_t i = 0;
+    if (raw.len > 0 && raw.data[0] == '/')
+        return 0;
+    while (i < raw.len && raw.data[i] != ':' && raw.data[i] != '/' && raw.data[i] != '?')
+        i++;
+    if (i == 0 || raw.len - i < 3 || raw.data[i] != ':' || raw.data[i + 1] != '/' ||
+        raw.data[i + 2] != '/')
+        return 0;
+    i += 3;
+    while (i < raw.len && raw.data[i] != '/' && raw.data[i] != '?' && raw.data[i] != '#')
+        i++;
+    return i;
+}
+
+static void decode(writer *w, uint32_t start) {
+    for (uint32_t at = start; at < w->raw.len && (w->classes & MPOL_PATH_AMBIGUOUS) == 0;) {
+        uint8_t byte = w->raw.data[at];
+        uint8_t action = action_of[byte];
+        if (byte == '?')
+            break;
+        if (action == COPY)
+            put(w, byte);
+        else
+            take_special(w, at, action);
+        at += action == ESCAPE ? 3 : 1;
+    }
+    end_segment(w, true);
+}
+
+static void finish(writer *w, mpol_target *target) {
+    mpol_bytes path = {w->out, w->len};
+    if (w->beyond_ascii && (!mpol_utf8_valid(path) || mpol_has_control(path)))
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+    target->classes = w->classes;
+    if ((w->classes & MPOL_PATH_AMBIGUOUS) != 0)
+        return;
+    if ((w->classes & (MPOL_PATH_EMPTY_SEGMENTS | MPOL_PATH_DOT_SEGMENTS)) != 0)
+        path.len = resolve_segments(w->out, w->len);
+    target->path = path;
+}
+
+/* False when the path does not begin with a slash, which settles everything. */
+static bool begin(writer *w, uint32_t start, mpol_target *target) {
+    *target = (mpol_target){.path = {w->out, 0}};
+    target->asterisk = w->raw.len == 1 && w->raw.data[0] == '*';
+    if (start >= w->raw.len || w->raw.data[start] != '/') {
+        target->classes = MPOL_PATH_AMBIGUOUS;
+        return false;
+    }
+    put(w, '/');
+    w->segment = 1;
+    return true;
+}
+
+void mpol_target_parse(mpol_bytes raw, uint8_t *buffer, mpol_target *target) {
+    uint32_t start = path_start(raw);
+    writer w = {.raw = raw, .out = buffer};
+    if (!begin(&w, start, target))
+        return;
+    decode(&w, start + 1);
+    finish(&w, target);
+}
+
+static void take_decoded(writer *w, uint8_t byte) {
+    if (byte == '/') {
+        take_slash(w);
+        return;
+    }
+    if (byte == ';') {
+        take_semicolon(w);
+        return;
+    }
+    if (byte == '\\')
+        w->classes |= MPOL_PATH_BACKSLASH;
+    if (byte == '%')
+        w->classes |= MPOL_PATH_PERCENT;
+    if (byte < 0x20 || byte == 0x7f)
+        w->classes |= MPOL_PATH_AMBIGUOUS;
+    w->beyond_ascii = w->beyond_ascii || byte >= 0x80;
+    put(w, byte);
+}
+
+void mpol_target_decoded(mpol_bytes path, uint8_t *buffer, mpol_target *target) {
+    writer w = {.raw = path, .out = buffer};
+    if (!begin(&w, 0, target))
+        return;
+    for (uint32_t i = 1; i < path.len; i++)
+        take_decoded(&w, path.data[i]);
+    end_segment(&w, true);
+    finish(&w, target);
+}
+
+bool mpol_target_same(const mpol_target *target, mpol_bytes other, uint8_t *scratch) {
+    mpol_target again;
+    if (mpol_bytes_equal(target->path, other))
+        return true;
+    mpol_target_parse(other, scratch, &again);
+    return (again.classes & MPOL_PATH_AMBIGUOUS) == 0 && mpol_bytes_equal(target->path, again.path);
+}

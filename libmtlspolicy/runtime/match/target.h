@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MPOL_MATCH_TARGET_H
+#define MPOL_MATCH_TARGET_H
+/* The path a request is judged by: taken from the raw request target, decoded once, and everything
+ * noted that a server behind might read in another way (docs/POLICY.md, "The path that is judged").
+ */
+
+#include "base/bytes.h"
+
+typedef enum mpol_path_class {
+    MPOL_PATH_ENCODED_SLASH = 1,
+    MPOL_PATH_BACKSLASH = 2,
+    MPOL_PATH_PARAMETERS = 4,
+    MPOL_PATH_EMPTY_SEGMENTS = 8,
+    MPOL_PATH_DOT_SEGMENTS = 16,
+    MPOL_PATH_PERCENT = 32,
+    MPOL_PATH_AMBIGUOUS = 64, /* refused whatever the route */
+} mpol_path_class;
+
+typedef struct mpol_target {
+    mpol_bytes path;  /* in the caller's buffer; empty when AMBIGUOUS or an asterisk */
+    uint32_t classes; /* mpol_path_class bits */
+    bool asterisk;    /* the target is `*`, as in OPTIONS * */
+} mpol_target;
+
+/* Parse the target as the client sent it, origin-form or absolute-form (RFC 9112 section 3.2), up
+ * to its query. `buffer` takes at least raw.len bytes and must outlive `target`. */
+void mpol_target_parse(mpol_bytes raw, uint8_t *buffer, mpol_target *target);
+
+/* The same for a path that somebody has decoded already, as httpd's r->uri: nothing is decoded
+ * again, every byte stands for itself, and a percent sign has the class of one. */
+void mpol_target_decoded(mpol_bytes path, uint8_t *buffer, mpol_target *target);
+
+/* Does another rendering of the same path, decoded or not, name the same segments? `scratch` takes
+ * other.len bytes. */
+bool mpol_target_same(const mpol_target *target, mpol_bytes other, uint8_t *scratch);
+
+#endif

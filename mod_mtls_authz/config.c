@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mod_mtls_authz.h"
+
+#include "apr_strings.h"
+
+#include <strings.h>
+
+apr_array_header_t *mtls_requirements;
+
+void *mtls_create_dir_config(apr_pool_t *pool, char *dir) {
+    (void)dir;
+    return apr_pcalloc(pool, sizeof(mtls_dir_config));
+}
+
+/* Names narrow and never widen: the lines of enclosing sections stay in force. What an enclosing
+ * section switched off, a Require line further in switches on again. */
+void *mtls_merge_dir_config(apr_pool_t *pool, void *base_, void *add_) {
+    const mtls_dir_config *base = base_;
+    const mtls_dir_config *add = add_;
+    if (!add->required && add->mode == MTLS_MODE_UNSET)
+        return base_;
+    if (!base->required && base->mode == MTLS_MODE_UNSET)
+        return add_;
+    mtls_dir_config *merged = apr_pcalloc(pool, sizeof *merged);
+    merged->required = base->required || add->required;
+    merged->mode = add->mode != MTLS_MODE_UNSET ? add->mode : base->mode;
+    if (add->mode == MTLS_MODE_UNSET && add->required && base->mode == MTLS_MODE_OFF)
+        merged->mode = MTLS_MODE_ENFORCE;
+    merged->lines = base->lines;
+    if (add->lines != NULL)
+        merged->lines =
+            base->lines != NULL ? apr_array_append(pool, base->lines, add->lines) : add->lines;
+    return merged;
+}
+
+mtls_mode mtls_effective_mode(const mtls_dir_config *config) {
+    if (!config->required)
+        return MTLS_MODE_OFF;
+    return config->mode == MTLS_MODE_UNSET ? MTLS_MODE_ENFORCE : config->mode;
+}
+
+void *mtls_create_server_config(apr_pool_t *pool, server_rec *server) {
+    (void)server;
+    return apr_pcalloc(pool, sizeof(mtls_server_config));
+}
+
+void *mtls_merge_server_config(apr_pool_t *pool, void *base_, void *add_) {
+    const mtls_server_config *base = base_;
+    const mtls_server_config *add = add_;
+    mtls_server_config *merged = apr_pcalloc(pool, sizeof *merged);
+    merged->policy_path = add->policy_path != NULL ? add->policy_path : base->policy_path;
+    return merged;
+}
+
+/* A name as the policy language has them, after the @ of a group. */
+static bool is_name(const char *name) {
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+    return len > 0 && len <= 64 && name[len] == '\0' && strchr("._-", name[0]) == NULL;
+}
+
+/* The configuration of the section a line stands in. httpd makes it when it sees a directive of
+ * ours, and Require is not one. */
+static mtls_dir_config *section_config(cmd_parms *cmd) {
+    mtls_dir_config *config = ap_get_module_config(cmd->context, &mtls_authz_module);
+    if (config == NULL) {
+        config = mtls_create_dir_config(cmd->pool, NULL);
+        ap_set_module_config(cmd->context, &mtls_authz_module, config);
+    }
+    return config;
+}
+
+const char *mtls_parse_require_line(cmd_parms *cmd, const char *line, const void **parsed) {
+    const char *wrong = mtls_check_require_place(cmd);
+    if (wrong != NULL)
+        return wrong;
+    mtls_dir_config *config = section_config(cmd);
+    if (config->required)
+        return "Require mtls-identity stands twice in this section; write the names on one line";
+    mtls_requirement *requirement = apr_pcalloc(cmd->pool, sizeof *requirement);
+    requirement->server = cmd->server;
+    requirement->directive = cmd->directive;
+    requirement->names = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    requirement->resolved = apr_array_make(cmd->pool, 1, sizeof(mtls_resolved));
+    while (*line != '\0') {
+        const char *word = ap_getword_conf(cmd->pool, &line);
+        if (!is_name(word[0] == '@' ? word + 1 : word))
+            return apr_psprintf(cmd->pool,
+                                "Require mtls-identity takes names of identities and @names of "
+                                "groups; \"%s\" is neither (a comment takes a line of its own)",
+                                word);
+        APR_ARRAY_PUSH(requirement->names, const char *) = word;
+    }
+    if (mtls_requirements == NULL)
+        mtls_requirements = apr_array_make(cmd->pool, 4, sizeof(mtls_requirement *));
+    APR_ARRAY_PUSH(mtls_requirements, mtls_requirement *) = requirement;
+    config->required = true;
+    if (requirement->names->nelts > 0) {
+        config->lines = apr_array_make(cmd->pool, 1, sizeof(mtls_requirement *));
+        APR_ARRAY_PUSH(config->lines, mtls_requirement *) = requirement;
+    }
+    *parsed = requirement;
+    return NULL;
+}
+
+static const char *set_policy_file(cmd_parms *cmd, void *dir_config, const char *path) {
+    (void)dir_config;
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    mtls_server_config *config =
+        ap_get_module_config(cmd->server->module_config, &mtls_authz_module);
+    if (wrong != NULL)
+        return apr_pstrcat(cmd->pool, wrong, "; a policy holds for a whole server", NULL);
+    if (config->policy_path != NULL)
+        return "MtlsPolicyFile stands twice in this server; keep one";
+    config->policy_path = ap_server_root_relative(cmd->pool, path);
+    if (config->policy_path == NULL)
+        return apr_psprintf(cmd->pool, "MtlsPolicyFile: \"%s\" is not a path", path);
+    return NULL;
+}
+
+static const char *set_policy_mode(cmd_parms *cmd, void *dir_config, const char *word) {
+    mtls_dir_config *config = dir_config;
+    mtls_mode mode = strcasecmp(word, "enforce") == 0  ? MTLS_MODE_ENFORCE
+                     : strcasecmp(word, "report") == 0 ? MTLS_MODE_REPORT
+                     : strcasecmp(word, "off") == 0    ? MTLS_MODE_OFF
+                                                       : MTLS_MODE_UNSET;
+    if (mode == MTLS_MODE_UNSET)
+        return apr_psprintf(cmd->pool, "MtlsPolicyMode is enforce, report or off, not \"%s\"",
+                            word);
+    if (config->mode != MTLS_MODE_UNSET)
+        return "MtlsPolicyMode stands twice in this section; keep one";
+    const char *wrong = mtls_check_mode_place(cmd, mode);
+    if (wrong == NULL)
+        config->mode = mode;
+    return wrong;
+}
+
+const command_rec mtls_directives[] = {
+    AP_INIT_TAKE1("MtlsPolicyFile", set_policy_file, NULL, RSRC_CONF,
+                  "The compiled policy of this server: a path, relative to ServerRoot"),
+    AP_INIT_TAKE1("MtlsPolicyMode", set_policy_mode, NULL, RSRC_CONF | ACCESS_CONF,
+                  "enforce (default), report: log what would be denied, or off"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A resumed TLS session holds the client's certificate and nothing of the path it was verified by.
+ * So sessions carry that path as application data (SSL_SESSION_set1_ticket_appdata), of whatever
+ * kind they are: tickets, the server's cache, and both in TLS 1.3. */
+#include "mod_mtls_authz.h"
+
+#include <openssl/crypto.h>
+
+/* Evidence is bound to the certificate it speaks of: a later authentication on a resumed session
+ * must not inherit the path of another certificate. */
+enum { LEAF_DIGEST = 32, APPDATA_BYTES = LEAF_DIGEST + MPOL_EVIDENCE_BYTES };
+
+static bool leaf_digest(const X509 *leaf, uint8_t digest[LEAF_DIGEST]) {
+    return X509_digest(leaf, EVP_sha256(), digest, NULL) == 1;
+}
+
+/* Put what this handshake verified into a session. On a resumed connection there is no verified
+ * chain, and what the session carries already is left as it is. */
+static void write_evidence(SSL *ssl, SSL_SESSION *session) {
+    uint8_t data[APPDATA_BYTES];
+    mpol_path path;
+    const STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    const X509 *leaf = SSL_get0_peer_certificate(ssl);
+    if (chain == NULL || leaf == NULL || session == NULL)
+        return;
+    bool known = mpol_path_read(chain, &path) && leaf_digest(leaf, data);
+    long result = SSL_get_verify_result(ssl);
+    uint32_t len = 0;
+    if (known && result >= 0 && result <= INT32_MAX)
+        len = LEAF_DIGEST + mpol_evidence_write(&path, (uint32_t)result, data + LEAF_DIGEST);
+    /* Of no length where it is not known: then a resumed connection knows that it does not. */
+    (void)SSL_SESSION_set1_ticket_appdata(session, data, len);
+}
+
+static bool read_session(SSL_SESSION *session, const X509 *leaf, mpol_path *path, bool *verified) {
+    uint8_t digest[LEAF_DIGEST];
+    void *data = NULL;
+    size_t len = 0;
+    uint32_t result;
+    *verified = false;
+    if (session == NULL || SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 ||
+        len <= LEAF_DIGEST || len > APPDATA_BYTES)
+        return false;
+    mpol_bytes evidence = {(const uint8_t *)data + LEAF_DIGEST, (uint32_t)len - LEAF_DIGEST};
+    if (!leaf_digest(leaf, digest) || CRYPTO_memcmp(digest, data, LEAF_DIGEST) != 0 ||
+        !mpol_evidence_read(evidence, path, &result))
+        return false;
+    *verified = result == X509_V_OK;
+    return true;
+}
+
+bool mtls_evidence_path(SSL *ssl, X509 *leaf, mpol_path *path, bool *verified) {
+    const STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    bool now_ok = SSL_get_verify_result(ssl) == X509_V_OK;
+    if (chain != NULL) {
+        *verified = now_ok;
+        return mpol_path_read(chain, path);
+    }
+    if (read_session(SSL_get0_session(ssl), leaf, path, verified)) {
+        *verified = *verified && now_ok;
+        return true;
+    }
+    *verified = now_ok;
+    return false;
+}
+
+static int generate_ticket(SSL *ssl, void *arg) {
+    (void)arg;
+    write_evidence(ssl, SSL_get_session(ssl));
+    return 1;
+}
+
+/* A ticket with a client certificate but without evidence is not used: the client makes a full
+ * handshake, and nobody notices but the clock. */
+static SSL_TICKET_RETURN decrypt_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                        size_t name_len, SSL_TICKET_STATUS status, void *arg) {
+    mpol_path path;
+    bool verified;
+    (void)ssl;
+    (void)name;
+    (void)name_len;
+    (void)arg;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    X509 *leaf = SSL_SESSION_get0_peer(session);
+    if (leaf != NULL && !read_session(session, leaf, &path, &verified))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
+}
+
+typedef int (*new_session_callback)(SSL *ssl, SSL_SESSION *session);
+
+/* mod_ssl's own callback, which stores the session: one function for all its contexts. No OpenSSL
+ * ex_data here: its free functions would point into this module after httpd has unloaded it. */
+static new_session_callback mod_ssl_callback;
+
+static int new_session(SSL *ssl, SSL_SESSION *session) {
+    write_evidence(ssl, session);
+    return mod_ssl_callback(ssl, session);
+}
+
+/* Sessions of a context that somebody else has wrapped carry no evidence, and are denied. */
+static void wrap_new_session(SSL_CTX *ctx) {
+    new_session_callback before = SSL_CTX_sess_get_new_cb(ctx);
+    if (before == NULL || before == new_session)
+        return; /* no cache, or done */
+    if (mod_ssl_callback == NULL)
+        mod_ssl_callback = before;
+    if (mod_ssl_callback == before)
+        SSL_CTX_sess_set_new_cb(ctx, new_session);
+}
+
+void mtls_evidence_install(SSL_CTX *ctx) {
+    (void)SSL_CTX_set_session_ticket_cb(ctx, generate_ticket, decrypt_ticket, NULL);
+    wrap_new_session(ctx);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOD_MTLS_AUTHZ_H
+#define MOD_MTLS_AUTHZ_H
+/* What the files of the module share. The engine decides; everything here is about httpd. */
+
+#include "httpd.h"
+/* httpd.h and autoconf both define these. */
+#undef PACKAGE_NAME
+#undef PACKAGE_STRING
+#undef PACKAGE_TARNAME
+#undef PACKAGE_VERSION
+
+#include "http_config.h"
+#include "http_log.h"
+
+#include "image/load.h"
+#include "match/certificate.h"
+#include "match/decide.h"
+
+#include <openssl/ssl.h>
+
+extern module AP_MODULE_DECLARE_DATA mtls_authz_module;
+
+/* --- configuration (config.c) ------------------------------------------------------------- */
+
+/* A compiled policy as this generation of the server uses it; one for each path. */
+typedef struct mtls_policy {
+    const char *path;
+    const mpol_loaded *loaded; /* NULL: nothing usable, every decision is policy-unavailable */
+    const char *label;         /* name:serial:digest */
+} mtls_policy;
+
+/* The names of a Require line, as one policy knows them. */
+typedef struct mtls_resolved {
+    const mtls_policy *policy;
+    mpol_name_filter filter;
+} mtls_resolved;
+
+/* One `Require mtls-identity` line. */
+typedef struct mtls_requirement {
+    server_rec *server;
+    const ap_directive_t *directive;
+    apr_array_header_t *names; /* const char *, "@NAME" for groups; empty: whom the policy allows */
+    apr_array_header_t *resolved; /* mtls_resolved, made when policies are loaded */
+} mtls_requirement;
+
+typedef enum mtls_mode {
+    MTLS_MODE_UNSET = 0,
+    MTLS_MODE_OFF,
+    MTLS_MODE_REPORT,
+    MTLS_MODE_ENFORCE
+} mtls_mode;
+
+typedef struct mtls_dir_config {
+    mtls_mode mode;
+    bool required;             /* a Require line of ours is here or in an enclosing section */
+    apr_array_header_t *lines; /* mtls_requirement *, those in force; NULL for none */
+} mtls_dir_config;
+
+typedef struct mtls_server_config {
+    const char *policy_path;   /* NULL: none is set */
+    const mtls_policy *policy; /* NULL: none is set */
+    bool enforces;             /* some section of this server requires an identity */
+} mtls_server_config;
+
+extern const command_rec mtls_directives[];
+void *mtls_create_dir_config(apr_pool_t *pool, char *dir);
+void *mtls_merge_dir_config(apr_pool_t *pool, void *base, void *add);
+void *mtls_create_server_config(apr_pool_t *pool, server_rec *server);
+void *mtls_merge_server_config(apr_pool_t *pool, void *base, void *add);
+
+/* The parser of the Require line, as mod_authz_core calls it. */
+const char *mtls_parse_require_line(cmd_parms *cmd, const char *line, const void **parsed);
+
+/* All Require lines of the configuration that is being read. */
+extern apr_array_header_t *mtls_requirements;
+
+/* What is in force for a section: MTLS_MODE_OFF when nothing is required. */
+mtls_mode mtls_effective_mode(const mtls_dir_config *config);
+
+/* --- where a line may stand (placement.c) --------------------------------------------------- */
+
+/* Why `Require mtls-identity` cannot stand here, with its mend; NULL when it can. */
+const char *mtls_check_require_place(cmd_parms *cmd);
+/* The same for MtlsPolicyMode. */
+const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
+
+/* --- policies (policies.c) ----------------------------------------------------------------- */
+
+int mtls_policies_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                               server_rec *main_server);
+int mtls_policies_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                              server_rec *main_server);
+
+/* --- connections (connection.c, evidence.c) --------------------------------------------------- */
+
+/* What a connection is to one policy; immutable once it is made. */
+typedef struct mtls_view {
+    struct mtls_view *next;
+    apr_pool_t *pool;
+    const mtls_policy *policy;
+    mpol_client client;
+    const char *principal; /* kind:value, or NULL */
+    const char *groups;    /* names with commas between, or NULL */
+} mtls_view;
+
+/* The client certificate of a connection, as it was after a handshake; immutable. */
+typedef struct mtls_snapshot {
+    mpol_facts facts;
+    mpol_certificate names;
+    X509 *leaf;                /* a reference of our own, or NULL */
+    const char *sha256;        /* of the DER, in hex; NULL without a certificate */
+    const char *x5t_s256;      /* the same in base64url (RFC 8705 section 3.1) */
+    const char *not_after;     /* RFC 3339 */
+    mtls_view *volatile views; /* made by whoever needs one first, in any thread */
+} mtls_snapshot;
+
+/* What is known of a connection; for an HTTP/2 stream that of its connection. NULL when that is
+ * nothing but what mtls_snapshot_make would say. */
+mtls_snapshot *mtls_connection_snapshot(conn_rec *c);
+/* What is known of a connection whose certificate cannot be looked at, or that is not TLS. */
+mtls_snapshot *mtls_snapshot_make(apr_pool_t *pool, conn_rec *c);
+/* What that client is to a policy. The policy must be loaded. */
+const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy);
+/* Look at the certificate again when a renegotiation or a post-handshake authentication within this
+ * very request changed it. Call at the start of a request with `fresh` false, later with true. */
+void mtls_connection_refresh(conn_rec *c, bool fresh);
+/* Hook into mod_ssl. */
+void mtls_connection_hooks(void);
+
+/* Read the client's certificate path: from the handshake just made, or from what the session
+ * carries. False when neither tells. `*verified` is the handshake's verdict. */
+bool mtls_evidence_path(SSL *ssl, X509 *leaf, mpol_path *path, bool *verified);
+/* Make sessions of this context carry it. */
+void mtls_evidence_install(SSL_CTX *ctx);
+
+/* --- requests (request.c) --------------------------------------------------------------------- */
+
+/* What is kept of a request, on the one that the client sent. */
+typedef struct mtls_request {
+    mpol_target target; /* the client's own path */
+    const char *method; /* the client's own method */
+    const char *path;   /* what httpd made of that path, before anybody rewrote it */
+    mtls_snapshot *snapshot;
+    const mtls_view *view;
+    mtls_mode mode; /* of the sections of the client's own path */
+    bool logged;
+    /* About the client's own path, and about the last other path: the decision, and for which
+     * Require lines, path and method it was made. */
+    mpol_decision client;
+    mpol_decision later;
+    bool client_decided;
+    const char *later_uri; /* NULL: not decided yet */
+    const char *later_method;
+    const apr_array_header_t *client_lines;
+    const apr_array_header_t *later_lines;
+    /* Whose variables were set last, and from what. */
+    const request_rec *reported;
+    mpol_reason reported_reason;
+} mtls_request;
+
+void mtls_request_hooks(apr_pool_t *pool);
+
+/* --- what people see (report.c) ------------------------------------------------------------------
+ */
+
+/* Set the MTLS_ variables of `r`. `decision` is about the client's path unless a later path failed.
+ */
+void mtls_report_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
+                           const mpol_decision *decision, mtls_mode mode);
+/* One line for a denial; `uri` is the later path that failed, NULL for the client's own. */
+void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
+                        const mtls_request *kept, const mpol_decision *decision, const char *uri,
+                        mtls_mode mode);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A rule that protects may stand only where httpd cannot turn it around: every container around a
+ * line is looked at, in the configuration as it was read. */
+#include "mod_mtls_authz.h"
+
+#include "apr_strings.h"
+
+#include <strings.h>
+
+static bool is_a(const ap_directive_t *directive, const char *name) {
+    return strcasecmp(directive->directive, name) == 0;
+}
+
+static bool is_require_container(const ap_directive_t *directive) {
+    return strncasecmp(directive->directive, "<Require", 8) == 0;
+}
+
+/* Anything that takes part in a Require tree. */
+static bool is_requirement(const ap_directive_t *directive) {
+    return is_a(directive, "Require") || is_require_container(directive);
+}
+
+static bool is_ours(const ap_directive_t *directive) {
+    return is_a(directive, "Require") && strncasecmp(directive->args, "mtls-identity", 13) == 0;
+}
+
+static const char *const conditional[] = {"<If", "<ElseIf", "<Else", "<Limit", "<LimitExcept"};
+
+/* A container that holds only for some requests. */
+static const char *conditional_around(const ap_directive_t *directive) {
+    for (; directive != NULL; directive = directive->parent)
+        for (size_t i = 0; i < sizeof conditional / sizeof conditional[0]; i++)
+            if (is_a(directive, conditional[i]))
+                return conditional[i];
+    return NULL;
+}
+
+static bool negated(const ap_directive_t *directive) {
+    if (strncasecmp(directive->args, "not ", 4) == 0)
+        return true;
+    for (directive = directive->parent; directive != NULL; directive = directive->parent)
+        if (is_a(directive, "<RequireNone") || is_a(directive, "<RequireNotAll"))
+            return true;
+    return false;
+}
+
+/* Another requirement that would be enough by itself: beside this one, or beside a container of it,
+ * where one of several is asked for. A section without a container asks for one of its lines. */
+static const ap_directive_t *alternative_to(const ap_directive_t *directive) {
+    const ap_directive_t *here = directive;
+    for (const ap_directive_t *around = here->parent; around != NULL;
+         here = around, around = around->parent) {
+        bool any = is_a(around, "<RequireAny") || !is_require_container(around);
+        for (const ap_directive_t *other = around->first_child; any && other != NULL;
+             other = other->next)
+            if (other != here && is_requirement(other))
+                return other;
+        if (!is_require_container(around))
+            return NULL;
+    }
+    return NULL;
+}
+
+static const char *htaccess(cmd_parms *cmd) {
+    if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS) == NULL)
+        return NULL;
+    return apr_pstrcat(cmd->pool, cmd->cmd->name,
+                       " of mod_mtls_authz cannot stand in .htaccess: whoever writes files could "
+                       "change who is let in; write it into the server's configuration",
+                       NULL);
+}
+
+const char *mtls_check_require_place(cmd_parms *cmd) {
+    const ap_directive_t *here = cmd->directive;
+    const char *around = htaccess(cmd);
+    if (around != NULL)
+        return around;
+    if (is_a(here, "<AuthzProviderAlias"))
+        return "Require mtls-identity cannot be given an alias: it would hide where it stands; "
+               "write it into the sections themselves";
+    if (negated(here))
+        return "Require mtls-identity cannot be negated: a denial would let the request in; "
+               "write a deny rule into the policy";
+    around = conditional_around(here);
+    if (around != NULL)
+        return apr_psprintf(
+            cmd->pool,
+            "Require mtls-identity cannot stand in %s>: requests outside the "
+            "condition would go unasked; put it into the section itself, and methods "
+            "into the policy's routes",
+            around);
+    const ap_directive_t *other = alternative_to(here);
+    if (other != NULL && is_ours(other))
+        return "Require mtls-identity stands twice in this section; write the names on one line";
+    if (other != NULL)
+        return apr_psprintf(cmd->pool,
+                            "Require mtls-identity stands beside \"%s %s\" (line %d), and either "
+                            "would be enough; put both into <RequireAll>",
+                            other->directive, other->args, other->line_num);
+    return NULL;
+}
+
+static bool has_other_requirement(const ap_directive_t *directive) {
+    const ap_directive_t *around = directive->parent;
+    if (around == NULL)
+        return false;
+    for (const ap_directive_t *other = around->first_child; other != NULL; other = other->next)
+        if (is_requirement(other) && !is_ours(other))
+            return true;
+    return false;
+}
+
+const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode) {
+    const char *around = htaccess(cmd);
+    if (around != NULL)
+        return around;
+    around = conditional_around(cmd->directive);
+    if (around != NULL)
+        return apr_psprintf(cmd->pool,
+                            "MtlsPolicyMode cannot stand in %s>; put it into the section itself",
+                            around);
+    if (mode == MTLS_MODE_OFF && !has_other_requirement(cmd->directive))
+        return "MtlsPolicyMode off needs a Require of another kind in the same section, so that it "
+               "says who may come in instead; Require all granted opens it to everyone";
+    return NULL;
+}

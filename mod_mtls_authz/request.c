@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each request, from the moment httpd has read it to the last hook before it is answered. Two
+ * things are judged: the client's own path, as it was sent, and any other path that the server goes
+ * on to from there (rewriting, directory indexes, includes, error documents). Both must be allowed.
+ */
+#include "mod_mtls_authz.h"
+
+#include "ap_provider.h"
+#include "apr_strings.h"
+#include "http_core.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "mod_auth.h"
+
+static const mtls_server_config *server_config(const request_rec *r) {
+    return ap_get_module_config(r->server->module_config, &mtls_authz_module);
+}
+
+static const mtls_dir_config *dir_config(const request_rec *r) {
+    return ap_get_module_config(r->per_dir_config, &mtls_authz_module);
+}
+
+static mpol_bytes span(const char *text) {
+    return (mpol_bytes){(const uint8_t *)text, text != NULL ? (uint32_t)strlen(text) : 0};
+}
+
+/* The request that the client sent, behind subrequests and internal redirects. */
+static request_rec *root_of(request_rec *r) {
+    while (r->prev != NULL || r->main != NULL)
+        r = r->prev != NULL ? r->prev : r->main;
+    return r;
+}
+
+/* Is this, or what it came from, the page that httpd shows for an error? */
+static bool is_error_page(const request_rec *r) {
+    for (; r->prev != NULL || r->main != NULL; r = r->prev != NULL ? r->prev : r->main)
+        if (r->prev != NULL && ap_is_HTTP_ERROR(r->prev->status))
+            return true;
+    return false;
+}
+
+static mtls_request *kept_of(const request_rec *r) {
+    return ap_get_module_config(r->request_config, &mtls_authz_module);
+}
+
+/* Record what the client asked for, before any other module can change it. */
+static mtls_request *keep(request_rec *r) {
+    mtls_request *kept = apr_pcalloc(r->pool, sizeof *kept);
+    mpol_bytes raw = span(r->unparsed_uri != NULL ? r->unparsed_uri : "");
+    kept->method = r->method;
+    mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
+    ap_set_module_config(r->request_config, &mtls_authz_module, kept);
+    return kept;
+}
+
+static int post_read_request(request_rec *r) {
+    if (r->main != NULL || r->prev != NULL || !server_config(r)->enforces)
+        return DECLINED;
+    mtls_connection_refresh(r->connection, false);
+    (void)keep(r);
+    return DECLINED;
+}
+
+/* What is kept of a request whose reading failed too early for our hook, for example a broken
+ * request line that only gets an error page. */
+static mtls_request *kept_or_made(request_rec *root) {
+    mtls_request *kept = kept_of(root);
+    return kept != NULL ? kept : keep(root);
+}
+
+/* httpd's own rendering of the client's path, and whether the sections of that path ask for an
+ * identity; every module that maps or rewrites comes later. */
+static int translate_name(request_rec *r) {
+    mtls_request *kept = r->main == NULL && r->prev == NULL ? kept_of(r) : NULL;
+    if (kept == NULL)
+        return DECLINED;
+    kept->path = r->uri;
+    kept->mode = mtls_effective_mode(dir_config(r));
+    if ((kept->target.classes & MPOL_PATH_AMBIGUOUS) != 0)
+        return DECLINED;
+    uint8_t *scratch = apr_palloc(r->pool, strlen(r->uri) + 1);
+    if (!mpol_target_same(&kept->target, span(r->uri), scratch))
+        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
+    return DECLINED;
+}
+
+/* The strictest of what the client's own path and the section reached ask for. */
+static mtls_mode mode_of(const request_rec *r, const mtls_request *kept) {
+    mtls_mode here = mtls_effective_mode(dir_config(r));
+    return kept->mode > here ? kept->mode : here;
+}
+
+/* The address of the TLS peer, or what the PROXY protocol says of it; never one from a header. */
+static const uint8_t *peer_address(const request_rec *r, uint8_t address[MPOL_ADDRESS_BYTES]) {
+    const apr_sockaddr_t *peer = r->connection->client_addr;
+    if (peer == NULL)
+        return NULL;
+    if (peer->family == APR_INET) {
+        memset(address, 0, 10);
+        address[10] = address[11] = 0xff;
+        memcpy(address + 12, peer->ipaddr_ptr, 4);
+        return address;
+    }
+#if APR_HAVE_IPV6
+    if (peer->family == APR_INET6) {
+        memcpy(address, peer->ipaddr_ptr, MPOL_ADDRESS_BYTES);
+        return address;
+    }
+#endif
+    return NULL;
+}
+
+/* The Require lines in force, as this policy knows their names. */
+static const mpol_name_filter *filters_of(const request_rec *r, const mtls_dir_config *config,
+                                          const mtls_policy *policy, uint32_t *count) {
+    static const mpol_name_filter matches_nobody;
+    *count = config->lines != NULL ? (uint32_t)config->lines->nelts : 0;
+    if (*count == 0)
+        return NULL;
+    mpol_name_filter *filters = apr_palloc(r->pool, sizeof *filters * *count);
+    for (uint32_t i = 0; i < *count; i++) {
+        const mtls_requirement *line = APR_ARRAY_IDX(config->lines, i, mtls_requirement *);
+        filters[i] = matches_nobody;
+        for (int k = 0; k < line->resolved->nelts; k++)
+            if (APR_ARRAY_IDX(line->resolved, k, mtls_resolved).policy == policy)
+                filters[i] = APR_ARRAY_IDX(line->resolved, k, mtls_resolved).filter;
+    }
+    return filters;
+}
+
+/* Decide one path for the client of this request. */
+static void decide(const request_rec *r, const mtls_request *kept, const mtls_policy *policy,
+                   const mpol_target *target, const char *method, mpol_decision *decision) {
+    uint8_t address[MPOL_ADDRESS_BYTES];
+    uint32_t count;
+    const mpol_name_filter *filters = filters_of(r, dir_config(r), policy, &count);
+    mpol_request request = {span(method), span(r->hostname), target, peer_address(r, address),
+                            (int64_t)apr_time_sec(r->request_time)};
+    mpol_decide(&policy->loaded->image, &request, &kept->view->client, filters, count, decision);
+}
+
+static const mpol_decision unavailable = {MPOL_REASON_POLICY_UNAVAILABLE, MPOL_NONE, MPOL_NONE,
+                                          MPOL_NONE, MPOL_NONE};
+static const mpol_decision internal_error = {MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE,
+                                             MPOL_NONE, MPOL_NONE};
+
+static bool is_allowed(const mpol_decision *decision) {
+    return decision->reason == MPOL_REASON_ALLOWED;
+}
+
+/* Decide the client's own path, once for each set of Require lines. */
+static const mpol_decision *decide_client(const request_rec *r, mtls_request *kept,
+                                          const mtls_policy *policy) {
+    const apr_array_header_t *lines = dir_config(r)->lines;
+    if (!kept->client_decided || kept->client_lines != lines)
+        decide(r, kept, policy, &kept->target, kept->method, &kept->client);
+    kept->client_decided = true;
+    kept->client_lines = lines;
+    return &kept->client;
+}
+
+/* Decide another path that the server has gone on to. */
+static const mpol_decision *decide_later(const request_rec *r, mtls_request *kept,
+                                         const mtls_policy *policy) {
+    mpol_target target;
+    const apr_array_header_t *lines = dir_config(r)->lines;
+    if (kept->later_uri == r->uri && kept->later_method == r->method && kept->later_lines == lines)
+        return &kept->later;
+    mpol_bytes uri = span(r->uri != NULL ? r->uri : "");
+    mpol_target_decoded(uri, apr_palloc(r->pool, uri.len + 1u), &target);
+    decide(r, kept, policy, &target, r->method, &kept->later);
+    kept->later_uri = r->uri;
+    kept->later_method = r->method;
+    kept->later_lines = lines;
+    return &kept->later;
+}
+
+/* Is `r` still at the path the client asked for, with the client's method? */
+static bool at_own_path(const request_rec *r, const mtls_request *kept) {
+    return r->main == NULL && r->prev == NULL && kept->path != NULL &&
+           (r->uri == kept->path || strcmp(r->uri, kept->path) == 0) &&
+           strcmp(r->method, kept->method) == 0;
+}
+
+/* What is known about a request once its paths are decided. */
+typedef struct judgement {
+    const mtls_policy *policy;
+    mtls_request *kept;
+    const mpol_decision *decision; /* the one that counts: the first that is no yes */
+    const char *later_uri;         /* the other path it is about, NULL for the client's own */
+    mtls_mode mode;
+} judgement;
+
+/* See who the client is to the policy. A certificate that was renegotiated within this request
+ * makes what was decided before void. */
+static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy *policy) {
+    /* Only while nothing is sent: once that fails mod_ssl frees the SSL object, and includes and
+     * error pages still run. */
+    if (r->main == NULL && r->prev == NULL)
+        mtls_connection_refresh(r->connection, true);
+    mtls_snapshot *now = mtls_connection_snapshot(r->connection);
+    if (now == NULL && kept->snapshot == NULL)
+        now = mtls_snapshot_make(root_of(r)->pool, r->connection);
+    if (now != NULL && now != kept->snapshot) {
+        kept->snapshot = now;
+        kept->client_decided = false;
+        kept->later_uri = NULL;
+        kept->reported = NULL;
+    }
+    kept->view = mtls_connection_view(kept->snapshot, policy);
+    return kept->view != NULL;
+}
+
+static void judge(request_rec *r, judgement *j) {
+    j->policy = server_config(r)->policy;
+    j->kept = kept_or_made(root_of(r));
+    j->mode = mode_of(r, j->kept);
+    j->later_uri = NULL;
+    j->decision = &unavailable;
+    if (j->policy == NULL || j->policy->loaded == NULL)
+        return;
+    j->decision = &internal_error;
+    if (!look_at_client(r, j->kept, j->policy))
+        return;
+    bool error_page = is_error_page(r);
+    if (!error_page) {
+        j->decision = decide_client(r, j->kept, j->policy);
+        if (!is_allowed(j->decision) || at_own_path(r, j->kept))
+            return;
+    }
+    j->decision = decide_later(r, j->kept, j->policy);
+    j->later_uri = r->uri;
+}
+
+/* What is refused even where denials are only reported. */
+static bool is_servers_fault(const mpol_decision *decision) {
+    return mpol_reason_http_status(decision->reason) >= 500;
+}
+
+/* Does the request pass, as far as we are asked? */
+static bool passes(const judgement *j) {
+    return is_allowed(j->decision) ||
+           (j->mode == MTLS_MODE_REPORT && !is_servers_fault(j->decision));
+}
+
+/* One line for each request of a client, however many hooks and paths refuse it; look-ups that lead
+ * nowhere are not the client's business. */
+static void log_denial(request_rec *r, const judgement *j) {
+    bool lookup = r->main != NULL;
+    if (is_allowed(j->decision) || (j->kept->logged && !lookup))
+        return;
+    int level = lookup ? APLOG_DEBUG : is_servers_fault(j->decision) ? APLOG_ERR : APLOG_INFO;
+    if (!lookup)
+        j->kept->logged = true;
+    mtls_report_denial(r, level, j->policy, j->kept, j->decision, j->later_uri, j->mode);
+}
+
+static void report(request_rec *r, const judgement *j) {
+    if (j->kept->reported != r || j->kept->reported_reason != j->decision->reason)
+        mtls_report_variables(r, j->policy, j->kept, j->decision, j->mode);
+    j->kept->reported = r;
+    j->kept->reported_reason = j->decision->reason;
+    log_denial(r, j);
+}
+
+/* The provider: the policy's answer for the path httpd has come to. */
+static authz_status check_authorization(request_rec *r, const char *line, const void *parsed) {
+    judgement j;
+    (void)line;
+    (void)parsed;
+    if (mtls_effective_mode(dir_config(r)) == MTLS_MODE_OFF)
+        return AUTHZ_DENIED; /* switched off here; the other Require decides */
+    judge(r, &j);
+    report(r, &j);
+    if (passes(&j))
+        return AUTHZ_GRANTED;
+    return is_servers_fault(j.decision) ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
+}
+
+/* The provider's answer can only be 403 or 500; what else a fault asks for is answered here. */
+static int access_checker(request_rec *r) {
+    const mtls_server_config *config = server_config(r);
+    judgement j;
+    if (!config->enforces || mode_of(r, kept_or_made(root_of(r))) == MTLS_MODE_OFF)
+        return DECLINED;
+    judge(r, &j);
+    if (passes(&j) || !is_servers_fault(j.decision))
+        return DECLINED;
+    report(r, &j);
+    return mpol_reason_http_status(j.decision->reason);
+}
+
+/* The last word: runs for every request and subrequest, also where httpd asked no provider or
+ * another requirement was enough for it. */
+static int fixups(request_rec *r) {
+    const mtls_server_config *config = server_config(r);
+    judgement j;
+    if (!config->enforces || mode_of(r, kept_or_made(root_of(r))) == MTLS_MODE_OFF)
+        return DECLINED;
+    judge(r, &j);
+    report(r, &j);
+    return passes(&j) ? DECLINED : mpol_reason_http_status(j.decision->reason);
+}
+
+/* TRACE and OPTIONS * are answered in this phase and never reach authorization. */
+static int map_to_storage(request_rec *r) {
+    if (r->main != NULL || r->prev != NULL || !server_config(r)->enforces)
+        return DECLINED;
+    mtls_request *kept = kept_or_made(r);
+    bool options = kept->target.asterisk && strcmp(r->method, "OPTIONS") == 0;
+    if (!options && strcmp(r->method, "TRACE") != 0)
+        return DECLINED;
+    const mpol_decision refused = {MPOL_REASON_METHOD_UNSUPPORTED, MPOL_NONE, MPOL_NONE, MPOL_NONE,
+                                   MPOL_NONE};
+    judgement j = {server_config(r)->policy, kept, &refused, NULL, MTLS_MODE_ENFORCE};
+    report(r, &j);
+    return HTTP_FORBIDDEN;
+}
+
+static const authz_provider provider = {check_authorization, mtls_parse_require_line};
+
+void mtls_request_hooks(apr_pool_t *pool) {
+    ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_access_checker(access_checker, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    /* Answers depend on the path: anything but per URI would let httpd skip the question for paths
+     * it goes on to. */
+    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "mtls-identity", AUTHZ_PROVIDER_VERSION,
+                              &provider, AP_AUTH_INTERNAL_PER_URI);
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small HTTP/1.1 server on 127.0.0.1 that records what a proxy sends it, byte for byte."""
+
+import socketserver
+import threading
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Recorded:
+    """One request as it arrived; nothing is decoded, folded or lower-cased."""
+
+    line: bytes
+    headers: list = field(default_factory=list)  # (name, value) in bytes, in order
+    body: bytes = b''
+
+    @property
+    def target(self):
+        return self.line.split(b' ')[1]
+
+    def header(self, name):
+        """The values of every header of that name."""
+        wanted = name.lower().encode()
+        return [value for key, value in self.headers if key.lower() == wanted]
+
+
+def _read_head(stream):
+    line = stream.readline(65536)
+    if not line.endswith(b'\n'):
+        return None
+    request = Recorded(line.rstrip(b'\r\n'))
+    for raw in iter(lambda: stream.readline(65536).rstrip(b'\r\n'), b''):
+        name, _, value = raw.partition(b':')
+        request.headers.append((name, value.strip(b' \t')))
+    return request
+
+
+def _read_chunks(stream):
+    body = b''
+    while size := int(stream.readline().split(b';')[0], 16):
+        body += stream.read(size)
+        stream.readline()
+    while stream.readline().strip():
+        pass
+    return body
+
+
+def _read_body(stream, request):
+    if request.header('transfer-encoding'):
+        return _read_chunks(stream)
+    length = request.header('content-length')
+    return stream.read(int(length[0])) if length else b''
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        while (request := _read_head(self.rfile)) is not None:
+            request.body = _read_body(self.rfile, request)
+            self.server.backend.record(request)
+            self.wfile.write(self.server.backend.answer(request))
+
+
+class _TcpServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A proxy that drops its connection is no news; a test looks at what was recorded."""
+
+
+class Backend:
+    """Use as a context manager; `port` is where it listens, `requests` what it got so far.
+
+    respond: called with a Recorded, returns (status line text, body); default 200 and the target.
+    """
+
+    def __init__(self, respond=None):
+        self._respond = respond or (lambda request: ('200 OK', request.target))
+        self._lock = threading.Lock()
+        self._requests = []
+        self._server = _TcpServer(('127.0.0.1', 0), _Handler)
+        self._server.backend = self
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def record(self, request):
+        with self._lock:
+            self._requests.append(request)
+
+    def answer(self, request):
+        status, body = self._respond(request)
+        sent = b'' if request.line.startswith(b'HEAD ') else body
+        return f'HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n'.encode() + sent
+
+    @property
+    def requests(self):
+        with self._lock:
+            return list(self._requests)
+
+    def clear(self):
+        with self._lock:
+            self._requests.clear()
+
+    def wait(self, count, timeout_s=10):
+        """Waits until that many requests were recorded and returns them."""
+        deadline = time.monotonic() + timeout_s
+        while len(self.requests) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f'the backend got {len(self.requests)} requests, not {count}')
+            time.sleep(0.01)
+        return self.requests
