@@ -13,13 +13,13 @@ AC_DEFUN([MTLS_ADD_FLAG],[
 
 dnl MTLS_COMPILER_FLAGS: WARN_CFLAGS, HARDEN_CFLAGS, HARDEN_LDFLAGS, SANITIZE_FLAGS.
 AC_DEFUN([MTLS_COMPILER_FLAGS],[
-  m4_foreach_w([flag],[-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
-    -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wimplicit-fallthrough],[MTLS_ADD_FLAG([WARN_CFLAGS],[flag])])
+  m4_foreach_w([mtls_flag],[-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+    -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wimplicit-fallthrough],[MTLS_ADD_FLAG([WARN_CFLAGS],m4_defn([mtls_flag]))])
   AS_IF([test "x$enable_werror" = xyes],[WARN_CFLAGS="$WARN_CFLAGS -Werror"])
   AS_IF([test "x$enable_sanitizers" != xno],
     [SANITIZE_FLAGS="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer -fno-sanitize-recover=all"],
-    [m4_foreach_w([flag],[-fstack-protector-strong -fstack-clash-protection -fcf-protection
-       -ftrivial-auto-var-init=zero],[MTLS_ADD_FLAG([HARDEN_CFLAGS],[flag])])
+    [m4_foreach_w([mtls_flag],[-fno-semantic-interposition -fstack-protector-strong -fstack-clash-protection -fcf-protection
+       -ftrivial-auto-var-init=zero],[MTLS_ADD_FLAG([HARDEN_CFLAGS],m4_defn([mtls_flag]))])
      HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
      HARDEN_LDFLAGS="-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"])
   AC_SUBST([WARN_CFLAGS])

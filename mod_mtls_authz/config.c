@@ -104,11 +104,8 @@ const char *mtls_parse_require_line(cmd_parms *cmd, const char *line, const void
 
 static const char *set_policy_file(cmd_parms *cmd, void *dir_config, const char *path) {
     (void)dir_config;
-    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
     mtls_server_config *config =
         ap_get_module_config(cmd->server->module_config, &mtls_authz_module);
-    if (wrong != NULL)
-        return apr_pstrcat(cmd->pool, wrong, "; a policy holds for a whole server", NULL);
     if (config->policy_path != NULL)
         return "MtlsPolicyFile stands twice in this server; keep one";
     config->policy_path = ap_server_root_relative(cmd->pool, path);

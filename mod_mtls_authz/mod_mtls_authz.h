@@ -140,7 +140,7 @@ void mtls_evidence_install(SSL_CTX *ctx);
 typedef struct mtls_request {
     mpol_target target; /* the client's own path */
     const char *method; /* the client's own method */
-    const char *path;   /* what httpd made of that path, before anybody rewrote it */
+    mpol_bytes path;    /* what httpd made of that path, before anybody rewrote it; else empty */
     mtls_snapshot *snapshot;
     const mtls_view *view;
     mtls_mode mode; /* of the sections of the client's own path */
@@ -150,12 +150,19 @@ typedef struct mtls_request {
     mpol_decision client;
     mpol_decision later;
     bool client_decided;
+    const void *settled;   /* the sections for which the client's own path was decided last */
     const char *later_uri; /* NULL: not decided yet */
     const char *later_method;
     const apr_array_header_t *client_lines;
     const apr_array_header_t *later_lines;
+    /* The first look-up that was refused; NULL: none. */
+    const char *lookup_uri;
+    mpol_decision lookup;
     /* Whose variables were set last, and from what. */
     const request_rec *reported;
+    int first_variable; /* where they are in its environment, how many, and what they add up to */
+    int variables;
+    uintptr_t variables_sum;
     mpol_reason reported_reason;
 } mtls_request;
 
@@ -164,10 +171,12 @@ void mtls_request_hooks(apr_pool_t *pool);
 /* --- what people see (report.c) ------------------------------------------------------------------
  */
 
-/* Set the MTLS_ variables of `r`. `decision` is about the client's path unless a later path failed.
- */
-void mtls_report_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
+/* Set the MTLS_ variables of `r`, in place of any that are there, and note that in `kept`.
+ * `decision` is about the client's path unless a later path failed. */
+void mtls_report_variables(request_rec *r, const mtls_policy *policy, mtls_request *kept,
                            const mpol_decision *decision, mtls_mode mode);
+/* Are they still as they were set last, and no others beside them? */
+bool mtls_report_stands(const request_rec *r, const mtls_request *kept);
 /* One line for a denial; `uri` is the later path that failed, NULL for the client's own. */
 void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
                         const mtls_request *kept, const mpol_decision *decision, const char *uri,

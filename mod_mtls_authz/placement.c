@@ -20,8 +20,16 @@ static bool is_requirement(const ap_directive_t *directive) {
     return is_a(directive, "Require") || is_require_container(directive);
 }
 
-static bool is_ours(const ap_directive_t *directive) {
-    return is_a(directive, "Require") && strncasecmp(directive->args, "mtls-identity", 13) == 0;
+/* A Require line's words as mod_authz_core reads them: any blanks between, quotation marks taken
+ * off. */
+static bool says_not(apr_pool_t *pool, const ap_directive_t *directive) {
+    const char *line = directive->args;
+    return strcasecmp(ap_getword_conf(pool, &line), "not") == 0;
+}
+
+static bool is_ours(apr_pool_t *pool, const ap_directive_t *directive) {
+    const char *line = directive->args;
+    return is_a(directive, "Require") && strcmp(ap_getword_conf(pool, &line), "mtls-identity") == 0;
 }
 
 static const char *const conditional[] = {"<If", "<ElseIf", "<Else", "<Limit", "<LimitExcept"};
@@ -35,8 +43,8 @@ static const char *conditional_around(const ap_directive_t *directive) {
     return NULL;
 }
 
-static bool negated(const ap_directive_t *directive) {
-    if (strncasecmp(directive->args, "not ", 4) == 0)
+static bool negated(apr_pool_t *pool, const ap_directive_t *directive) {
+    if (says_not(pool, directive))
         return true;
     for (directive = directive->parent; directive != NULL; directive = directive->parent)
         if (is_a(directive, "<RequireNone") || is_a(directive, "<RequireNotAll"))
@@ -78,7 +86,7 @@ const char *mtls_check_require_place(cmd_parms *cmd) {
     if (is_a(here, "<AuthzProviderAlias"))
         return "Require mtls-identity cannot be given an alias: it would hide where it stands; "
                "write it into the sections themselves";
-    if (negated(here))
+    if (negated(cmd->temp_pool, here))
         return "Require mtls-identity cannot be negated: a denial would let the request in; "
                "write a deny rule into the policy";
     around = conditional_around(here);
@@ -90,7 +98,7 @@ const char *mtls_check_require_place(cmd_parms *cmd) {
             "into the policy's routes",
             around);
     const ap_directive_t *other = alternative_to(here);
-    if (other != NULL && is_ours(other))
+    if (other != NULL && is_ours(cmd->temp_pool, other))
         return "Require mtls-identity stands twice in this section; write the names on one line";
     if (other != NULL)
         return apr_psprintf(cmd->pool,
@@ -100,13 +108,14 @@ const char *mtls_check_require_place(cmd_parms *cmd) {
     return NULL;
 }
 
-static bool has_other_requirement(const ap_directive_t *directive) {
-    const ap_directive_t *around = directive->parent;
-    if (around == NULL)
-        return false;
-    for (const ap_directive_t *other = around->first_child; other != NULL; other = other->next)
-        if (is_requirement(other) && !is_ours(other))
+/* Does one of these directives, or of those within Require containers, require something else? */
+static bool has_other_requirement(apr_pool_t *pool, const ap_directive_t *directive) {
+    for (; directive != NULL; directive = directive->next) {
+        if (is_a(directive, "Require") && !is_ours(pool, directive))
             return true;
+        if (is_require_container(directive) && has_other_requirement(pool, directive->first_child))
+            return true;
+    }
     return false;
 }
 
@@ -119,7 +128,9 @@ const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode) {
         return apr_psprintf(cmd->pool,
                             "MtlsPolicyMode cannot stand in %s>; put it into the section itself",
                             around);
-    if (mode == MTLS_MODE_OFF && !has_other_requirement(cmd->directive))
+    const ap_directive_t *section = cmd->directive->parent;
+    if (mode == MTLS_MODE_OFF &&
+        (section == NULL || !has_other_requirement(cmd->temp_pool, section->first_child)))
         return "MtlsPolicyMode off needs a Require of another kind in the same section, so that it "
                "says who may come in instead; Require all granted opens it to everyone";
     return NULL;

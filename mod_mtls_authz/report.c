@@ -3,13 +3,53 @@
 
 #include "apr_strings.h"
 
+#include <strings.h>
+
 APLOG_USE_MODULE(mtls_authz);
+
+static bool is_ours(const apr_table_entry_t *entry) {
+    return (entry->key[0] | 0x20) == 'm' && strncasecmp(entry->key, "MTLS_", 5) == 0;
+}
+
+/* Take away what was said before, by us of another path or by anybody else. One look at each entry
+ * is all that most requests need; replacing the variables one by one would compare each with all
+ * the others. */
+static void clear_variables(apr_table_t *env) {
+    const apr_array_header_t *entries = apr_table_elts(env);
+    for (int i = 0; i < entries->nelts;) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
+        if (is_ours(entry))
+            apr_table_unset(env, entry->key); /* the next one is at `i` now */
+        else
+            i++;
+    }
+}
+
+/* Another number when one of these entries was taken out or got another value. */
+static uintptr_t sum_of(const apr_array_header_t *entries, int first, int count) {
+    uintptr_t sum = 0;
+    for (int i = first; i < first + count; i++) {
+        const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
+        sum += (uintptr_t)entry->key ^ (uintptr_t)entry->val;
+    }
+    return sum;
+}
+
+bool mtls_report_stands(const request_rec *r, const mtls_request *kept) {
+    const apr_array_header_t *entries = apr_table_elts(r->subprocess_env);
+    int end = kept->first_variable + kept->variables;
+    if (kept->reported != r || entries->nelts < end ||
+        sum_of(entries, kept->first_variable, kept->variables) != kept->variables_sum)
+        return false;
+    for (int i = end; i < entries->nelts; i++)
+        if (is_ours(&APR_ARRAY_IDX(entries, i, apr_table_entry_t)))
+            return false;
+    return true;
+}
 
 static void set(request_rec *r, const char *name, const char *value) {
     if (value != NULL)
-        apr_table_setn(r->subprocess_env, name, value);
-    else
-        apr_table_unset(r->subprocess_env, name);
+        apr_table_addn(r->subprocess_env, name, value);
 }
 
 static const char *decision_word(const mpol_decision *decision, mtls_mode mode) {
@@ -34,11 +74,8 @@ static bool names_client(const mpol_decision *decision) {
     return decision->reason != MPOL_REASON_ALLOWED || decision->identity != MPOL_NONE;
 }
 
-void mtls_report_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
-                           const mpol_decision *decision, mtls_mode mode) {
-    static const mpol_decision nothing = {MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE,
-                                          MPOL_NONE, MPOL_NONE};
-    static const mtls_snapshot nobody;
+static void set_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
+                          const mpol_decision *decision, mtls_mode mode) {
     set(r, "MTLS_DECISION", decision_word(decision, mode));
     set(r, "MTLS_REASON", mpol_reason_name(decision->reason));
     if (policy == NULL || policy->loaded == NULL)
@@ -49,19 +86,40 @@ void mtls_report_variables(request_rec *r, const mtls_policy *policy, const mtls
     set(r, "MTLS_ROUTE", mpol_route_name(image, kept->client.route));
     if (kept->view != NULL && names_client(decision))
         set_client(r, kept->view, image, kept->snapshot, decision);
-    else
-        set_client(r, NULL, image, &nobody, &nothing);
+}
+
+void mtls_report_variables(request_rec *r, const mtls_policy *policy, mtls_request *kept,
+                           const mpol_decision *decision, mtls_mode mode) {
+    const apr_array_header_t *entries = apr_table_elts(r->subprocess_env);
+    clear_variables(r->subprocess_env);
+    kept->reported = r;
+    kept->first_variable = entries->nelts;
+    set_variables(r, policy, kept, decision, mode);
+    kept->variables = entries->nelts - kept->first_variable;
+    kept->variables_sum = sum_of(entries, kept->first_variable, kept->variables);
 }
 
 static const char *or_dash(const char *text) {
     return text != NULL ? text : "-";
 }
 
-/* Text that the client chose: quotation marks and backslashes escaped here, controls by httpd's
- * log. */
+/* Text that the client chose. httpd's log escapes controls and backslashes, but not the quotation
+ * marks that it stands in; a backslash of ours would be doubled. */
 static const char *quoted(request_rec *r, const char *text) {
-    return text != NULL ? apr_pstrcat(r->pool, "\"", ap_escape_logitem(r->pool, text), "\"", NULL)
-                        : "-";
+    if (text == NULL)
+        return "-";
+    char *whole = apr_palloc(r->pool, 3 * strlen(text) + sizeof "\"\"");
+    char *at = whole;
+    *at++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            at = apr_cpystrn(at, "%22", sizeof "%22");
+        else
+            *at++ = *text;
+    }
+    *at++ = '"';
+    *at = '\0';
+    return whole;
 }
 
 void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,

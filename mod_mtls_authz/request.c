@@ -43,12 +43,19 @@ static mtls_request *kept_of(const request_rec *r) {
     return ap_get_module_config(r->request_config, &mtls_authz_module);
 }
 
+static const mpol_decision unavailable = {MPOL_REASON_POLICY_UNAVAILABLE, MPOL_NONE, MPOL_NONE,
+                                          MPOL_NONE, MPOL_NONE};
+static const mpol_decision internal_error = {MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE,
+                                             MPOL_NONE, MPOL_NONE};
+
 /* Record what the client asked for, before any other module can change it. */
 static mtls_request *keep(request_rec *r) {
     mtls_request *kept = apr_pcalloc(r->pool, sizeof *kept);
     mpol_bytes raw = span(r->unparsed_uri != NULL ? r->unparsed_uri : "");
     kept->method = r->method;
-    mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
+    kept->client = internal_error; /* until it is decided */
+    if (!mpol_target_plain(raw, &kept->target))
+        mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
     ap_set_module_config(r->request_config, &mtls_authz_module, kept);
     return kept;
 }
@@ -74,12 +81,16 @@ static int translate_name(request_rec *r) {
     mtls_request *kept = r->main == NULL && r->prev == NULL ? kept_of(r) : NULL;
     if (kept == NULL)
         return DECLINED;
-    kept->path = r->uri;
+    mpol_bytes uri = span(r->uri);
+    kept->path = kept->target.path;
     kept->mode = mtls_effective_mode(dir_config(r));
-    if ((kept->target.classes & MPOL_PATH_AMBIGUOUS) != 0)
+    if (uri.len == kept->path.len && memcmp(uri.data, kept->path.data, uri.len) == 0)
         return DECLINED;
-    uint8_t *scratch = apr_palloc(r->pool, strlen(r->uri) + 1);
-    if (!mpol_target_same(&kept->target, span(r->uri), scratch))
+    /* httpd writes it in another way, or takes it for another path. A copy: text of a request may
+     * be changed in place. */
+    kept->path = (mpol_bytes){apr_pmemdup(r->pool, uri.data, uri.len), uri.len};
+    if ((kept->target.classes & MPOL_PATH_AMBIGUOUS) == 0 &&
+        !mpol_target_same(&kept->target, uri, apr_palloc(r->pool, uri.len + 1u)))
         kept->target.classes |= MPOL_PATH_AMBIGUOUS;
     return DECLINED;
 }
@@ -131,7 +142,7 @@ static const mpol_name_filter *filters_of(const request_rec *r, const mtls_dir_c
 /* Decide one path for the client of this request. */
 static void decide(const request_rec *r, const mtls_request *kept, const mtls_policy *policy,
                    const mpol_target *target, const char *method, mpol_decision *decision) {
-    uint8_t address[MPOL_ADDRESS_BYTES];
+    uint8_t address[MPOL_ADDRESS_BYTES] MPOL_UNFILLED;
     uint32_t count;
     const mpol_name_filter *filters = filters_of(r, dir_config(r), policy, &count);
     mpol_request request = {span(method), span(r->hostname), target, peer_address(r, address),
@@ -139,47 +150,64 @@ static void decide(const request_rec *r, const mtls_request *kept, const mtls_po
     mpol_decide(&policy->loaded->image, &request, &kept->view->client, filters, count, decision);
 }
 
-static const mpol_decision unavailable = {MPOL_REASON_POLICY_UNAVAILABLE, MPOL_NONE, MPOL_NONE,
-                                          MPOL_NONE, MPOL_NONE};
-static const mpol_decision internal_error = {MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE,
-                                             MPOL_NONE, MPOL_NONE};
-
 static bool is_allowed(const mpol_decision *decision) {
     return decision->reason == MPOL_REASON_ALLOWED;
 }
 
+/* Memory of a subrequest that is over is used again: what was decided is known by its text and its
+ * lines, never by their addresses. */
+static bool same_text(const char *a, const char *b) {
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool same_lines(const apr_array_header_t *a, const apr_array_header_t *b) {
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->nelts == b->nelts &&
+           memcmp(a->elts, b->elts, (size_t)a->nelts * (size_t)a->elt_size) == 0;
+}
+
+static const apr_array_header_t *keep_lines(request_rec *r, const apr_array_header_t *lines) {
+    return lines != NULL ? apr_array_copy(root_of(r)->pool, lines) : NULL;
+}
+
 /* Decide the client's own path, once for each set of Require lines. */
-static const mpol_decision *decide_client(const request_rec *r, mtls_request *kept,
+static const mpol_decision *decide_client(request_rec *r, mtls_request *kept,
                                           const mtls_policy *policy) {
     const apr_array_header_t *lines = dir_config(r)->lines;
-    if (!kept->client_decided || kept->client_lines != lines)
-        decide(r, kept, policy, &kept->target, kept->method, &kept->client);
+    if (kept->client_decided && same_lines(kept->client_lines, lines))
+        return &kept->client;
+    decide(r, kept, policy, &kept->target, kept->method, &kept->client);
+    kept->settled = NULL;
     kept->client_decided = true;
-    kept->client_lines = lines;
+    kept->client_lines = keep_lines(r, lines);
     return &kept->client;
 }
 
 /* Decide another path that the server has gone on to. */
-static const mpol_decision *decide_later(const request_rec *r, mtls_request *kept,
+static const mpol_decision *decide_later(request_rec *r, mtls_request *kept,
                                          const mtls_policy *policy) {
     mpol_target target;
     const apr_array_header_t *lines = dir_config(r)->lines;
-    if (kept->later_uri == r->uri && kept->later_method == r->method && kept->later_lines == lines)
+    if (same_text(kept->later_uri, r->uri) && same_text(kept->later_method, r->method) &&
+        same_lines(kept->later_lines, lines))
         return &kept->later;
     mpol_bytes uri = span(r->uri != NULL ? r->uri : "");
     mpol_target_decoded(uri, apr_palloc(r->pool, uri.len + 1u), &target);
     decide(r, kept, policy, &target, r->method, &kept->later);
-    kept->later_uri = r->uri;
-    kept->later_method = r->method;
-    kept->later_lines = lines;
+    kept->later_uri = apr_pstrdup(root_of(r)->pool, r->uri);
+    kept->later_method = apr_pstrdup(root_of(r)->pool, r->method);
+    kept->later_lines = keep_lines(r, lines);
     return &kept->later;
 }
 
-/* Is `r` still at the path the client asked for, with the client's method? */
+/* Is `r` still at the path the client asked for, with the client's method? The text is compared,
+ * not where it is: some modules change it in place. */
 static bool at_own_path(const request_rec *r, const mtls_request *kept) {
-    return r->main == NULL && r->prev == NULL && kept->path != NULL &&
-           (r->uri == kept->path || strcmp(r->uri, kept->path) == 0) &&
-           strcmp(r->method, kept->method) == 0;
+    if (r->main != NULL || r->prev != NULL || strlen(r->uri) != kept->path.len ||
+        memcmp(r->uri, kept->path.data, kept->path.len) != 0)
+        return false;
+    return r->method == kept->method || strcmp(r->method, kept->method) == 0;
 }
 
 /* What is known about a request once its paths are decided. */
@@ -204,6 +232,7 @@ static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy
     if (now != NULL && now != kept->snapshot) {
         kept->snapshot = now;
         kept->client_decided = false;
+        kept->settled = NULL;
         kept->later_uri = NULL;
         kept->reported = NULL;
     }
@@ -211,21 +240,36 @@ static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy
     return kept->view != NULL;
 }
 
-static void judge(request_rec *r, judgement *j) {
-    j->policy = server_config(r)->policy;
+/* Is anything asked of this request? */
+static bool begin(request_rec *r, judgement *j) {
+    const mtls_server_config *config = server_config(r);
+    if (!config->enforces)
+        return false;
+    j->policy = config->policy;
     j->kept = kept_or_made(root_of(r));
     j->mode = mode_of(r, j->kept);
+    return j->mode != MTLS_MODE_OFF;
+}
+
+/* What `begin` has begun. */
+static void judge(request_rec *r, judgement *j) {
     j->later_uri = NULL;
     j->decision = &unavailable;
     if (j->policy == NULL || j->policy->loaded == NULL)
         return;
+    bool own_path = at_own_path(r, j->kept);
+    j->decision = &j->kept->client;
+    if (own_path && j->kept->settled == r->per_dir_config)
+        return; /* a hook before this one has asked the same */
     j->decision = &internal_error;
     if (!look_at_client(r, j->kept, j->policy))
         return;
     bool error_page = is_error_page(r);
     if (!error_page) {
         j->decision = decide_client(r, j->kept, j->policy);
-        if (!is_allowed(j->decision) || at_own_path(r, j->kept))
+        if (own_path)
+            j->kept->settled = r->per_dir_config;
+        if (own_path || !is_allowed(j->decision))
             return;
     }
     j->decision = decide_later(r, j->kept, j->policy);
@@ -243,32 +287,63 @@ static bool passes(const judgement *j) {
            (j->mode == MTLS_MODE_REPORT && !is_servers_fault(j->decision));
 }
 
-/* One line for each request of a client, however many hooks and paths refuse it; look-ups that lead
- * nowhere are not the client's business. */
-static void log_denial(request_rec *r, const judgement *j) {
-    bool lookup = r->main != NULL;
-    if (is_allowed(j->decision) || (j->kept->logged && !lookup))
+/* A look-up that leads nowhere is not the client's business, but it may become the answer: a
+ * directory whose index is refused is refused. The first one is kept until that is known. */
+static void note_lookup(request_rec *r, const judgement *j) {
+    mtls_report_denial(r, APLOG_DEBUG, j->policy, j->kept, j->decision, j->later_uri, j->mode);
+    if (j->kept->lookup_uri != NULL || passes(j))
         return;
-    int level = lookup ? APLOG_DEBUG : is_servers_fault(j->decision) ? APLOG_ERR : APLOG_INFO;
-    if (!lookup)
-        j->kept->logged = true;
-    mtls_report_denial(r, level, j->policy, j->kept, j->decision, j->later_uri, j->mode);
+    j->kept->lookup_uri =
+        apr_pstrdup(root_of(r)->pool, j->later_uri != NULL ? j->later_uri : r->uri);
+    j->kept->lookup = *j->decision;
+}
+
+/* One line for each request of a client, however many hooks and paths refuse it. */
+static void log_denial(request_rec *r, const judgement *j) {
+    if (is_allowed(j->decision))
+        return;
+    if (r->main != NULL) {
+        note_lookup(r, j);
+        return;
+    }
+    if (!j->kept->logged)
+        mtls_report_denial(r, is_servers_fault(j->decision) ? APLOG_ERR : APLOG_INFO, j->policy,
+                           j->kept, j->decision, j->later_uri, j->mode);
+    j->kept->logged = true;
+}
+
+/* The request is answered: was it a refused look-up that became the answer? */
+static int log_transaction(request_rec *r) {
+    mtls_request *kept = kept_of(r);
+    const request_rec *last = r;
+    if (kept == NULL || kept->lookup_uri == NULL || kept->logged)
+        return DECLINED;
+    while (last->next != NULL)
+        last = last->next;
+    if (last->status != mpol_reason_http_status(kept->lookup.reason))
+        return DECLINED;
+    kept->logged = true;
+    mtls_report_denial(r, APLOG_INFO, server_config(r)->policy, kept, &kept->lookup,
+                       kept->lookup_uri, MTLS_MODE_ENFORCE);
+    return DECLINED;
 }
 
 static void report(request_rec *r, const judgement *j) {
-    if (j->kept->reported != r || j->kept->reported_reason != j->decision->reason)
+    /* Others may have set our variables since, from a header even. The memory of a subrequest is
+     * used again for another, so those are never taken for reported. */
+    if (r->main != NULL || j->kept->reported_reason != j->decision->reason ||
+        !mtls_report_stands(r, j->kept))
         mtls_report_variables(r, j->policy, j->kept, j->decision, j->mode);
-    j->kept->reported = r;
     j->kept->reported_reason = j->decision->reason;
     log_denial(r, j);
 }
 
 /* The provider: the policy's answer for the path httpd has come to. */
 static authz_status check_authorization(request_rec *r, const char *line, const void *parsed) {
-    judgement j;
+    judgement j MPOL_UNFILLED;
     (void)line;
     (void)parsed;
-    if (mtls_effective_mode(dir_config(r)) == MTLS_MODE_OFF)
+    if (mtls_effective_mode(dir_config(r)) == MTLS_MODE_OFF || !begin(r, &j))
         return AUTHZ_DENIED; /* switched off here; the other Require decides */
     judge(r, &j);
     report(r, &j);
@@ -279,9 +354,8 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
 
 /* The provider's answer can only be 403 or 500; what else a fault asks for is answered here. */
 static int access_checker(request_rec *r) {
-    const mtls_server_config *config = server_config(r);
-    judgement j;
-    if (!config->enforces || mode_of(r, kept_or_made(root_of(r))) == MTLS_MODE_OFF)
+    judgement j MPOL_UNFILLED;
+    if (!begin(r, &j))
         return DECLINED;
     judge(r, &j);
     if (passes(&j) || !is_servers_fault(j.decision))
@@ -293,9 +367,8 @@ static int access_checker(request_rec *r) {
 /* The last word: runs for every request and subrequest, also where httpd asked no provider or
  * another requirement was enough for it. */
 static int fixups(request_rec *r) {
-    const mtls_server_config *config = server_config(r);
-    judgement j;
-    if (!config->enforces || mode_of(r, kept_or_made(root_of(r))) == MTLS_MODE_OFF)
+    judgement j MPOL_UNFILLED;
+    if (!begin(r, &j))
         return DECLINED;
     judge(r, &j);
     report(r, &j);
@@ -325,6 +398,7 @@ void mtls_request_hooks(apr_pool_t *pool) {
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_access_checker(access_checker, NULL, NULL, APR_HOOK_LAST);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_FIRST);
     /* Answers depend on the path: anything but per URI would let httpd skip the question for paths
      * it goes on to. */
     ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "mtls-identity", AUTHZ_PROVIDER_VERSION,

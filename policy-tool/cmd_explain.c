@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explain/explain.h"
-#include "source/read.h"
+#include "source/file.h"
 #include "source/values.h"
 #include "tool.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/compile.h"
+#include "source/file.h"
 #include "source/read.h"
 #include "tool.h"
 

@@ -21,6 +21,11 @@ class Skip(Exception):
 _tests = []
 
 
+def add_test(name, function):
+    """Registers one test under a name of its own."""
+    _tests.append((name, function))
+
+
 def test(function):
     """Decorator: registers a test; its name is the function's, with spaces."""
     _tests.append((function.__name__.removeprefix('test_').replace('_', ' '), function))
@@ -32,7 +37,8 @@ def test_each(*cases):
     def register(function):
         base = function.__name__.removeprefix('test_').replace('_', ' ')
         for case in cases:
-            _tests.append((f'{base} [{", ".join(map(str, case))}]', lambda case=case: function(*case)))
+            shown = ', '.join(' '.join(str(value).split()) for value in case)
+            _tests.append((f'{base} [{shown}]', lambda case=case: function(*case)))
         return function
     return register
 

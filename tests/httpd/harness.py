@@ -25,64 +25,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from places import HarnessError, httpd_program, module_directory, module_path, policy_tool, tool  # noqa: E402,F401
 from tap import Skip, diagnostic, main, test, test_each  # noqa: E402,F401  tests take these from here
 
-TOP_BUILDDIR = Path(os.environ.get('top_builddir') or Path(__file__).resolve().parents[2]).resolve()
-START_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 20
-CLIENT_TIMEOUT_S = 25
+START_TIMEOUT_S, STOP_TIMEOUT_S, CLIENT_TIMEOUT_S = 30, 20, 25
 
 
-class HarnessError(Exception):
-    """The harness could not do its part; no verdict about the thing under test."""
-
-
-# ---------------------------------------------------------------- where things are
-
-def module_path():
-    default = TOP_BUILDDIR / 'mod_mtls_authz/.libs/mod_mtls_authz.so'
-    return Path(os.environ.get('MTLS_MODULE') or default)
-
-
-def policy_tool():
-    return Path(os.environ.get('MTLS_POLICY_TOOL') or TOP_BUILDDIR / 'policy-tool/mtls-policy')
-
-
-def tool(name):
-    path = Path(os.environ.get('MTLS_TOOLS') or TOP_BUILDDIR / 'tests/tools') / name
-    if not os.access(path, os.X_OK):
-        raise HarnessError(f'{path} is missing: build it, or set MTLS_TOOLS')
-    return str(path)
-
-
-def _apxs(variable):
-    try:
-        command = [os.environ.get('APXS', 'apxs'), '-q', variable]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ''
-
-
-def httpd_program():
-    candidates = [os.environ.get('HTTPD', ''), f'{_apxs("SBINDIR")}/{_apxs("PROGNAME")}',
-                  '/usr/sbin/apache2', '/usr/sbin/httpd']
-    for path in candidates:
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    raise HarnessError('found no httpd: set HTTPD')
-
-
-def module_directory():
-    for path in (_apxs('LIBEXECDIR'), '/usr/lib/apache2/modules', '/usr/lib64/httpd/modules'):
-        if os.path.isdir(path):
-            return Path(path)
-    raise HarnessError('found no httpd modules: set APXS')
+def free_ports(count):
+    sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(count)]  # all at once, so that none is given twice
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def wait_until(condition, timeout_s, what):
@@ -246,8 +204,7 @@ class Server:
         (self.docroot / 'index.html').write_text('index\n')
 
     def _choose_ports(self):
-        self.ports = [free_port() for _ in self.ports]
-        self.probe_port = free_port()
+        *self.ports, self.probe_port = free_ports(len(self.ports) + 1)
 
     # ---- configuration
 
@@ -392,6 +349,17 @@ class Server:
         self.wait_log(_RESUMED, mark)
         if probe:
             wait_until(lambda: self.answering_child() not in old | {None}, START_TIMEOUT_S, 'a new child to answer')
+            wait_until(lambda: not any(map(self._listens, old)), START_TIMEOUT_S, 'old children to stop listening')
+
+    def _listens(self, pid):
+        """Does the process hold one of the server's listening sockets? A child that ends gracefully has closed them."""
+        sockets = [line.split() for line in Path('/proc/net/tcp').read_text().splitlines()[1:]]
+        ports = {f'{port:04X}' for port in [*self.ports, self.probe_port]}
+        listening = {f'socket:[{row[9]}]' for row in sockets if row[3] == '0A' and row[1].split(':')[1] in ports}
+        try:
+            return any(os.readlink(f'/proc/{pid}/fd/{fd}') in listening for fd in os.listdir(f'/proc/{pid}/fd'))
+        except OSError:
+            return False  # it has ended, or an open file has
 
     def wait_log(self, regex, mark=0, timeout_s=START_TIMEOUT_S):
         """Waits for a line in the error log after `mark` and returns it; raises at once if the server ends."""
@@ -467,8 +435,6 @@ class Server:
             return
         self.stop()
         self.remove()
-
-    # ---- logs
 
     def mark(self):
         return self.error_log.stat().st_size if self.error_log.exists() else 0

@@ -153,8 +153,8 @@ def escape_yields_escape(raw: bytes) -> bool:
 
 
 def starts_with_dots_and_semicolon(segment: bytes) -> bool:
-    before, semicolon, _ = segment.partition(b";")
-    return bool(semicolon) and decode(before) == b".."
+    before, semicolon, _ = decode(segment).partition(b";")
+    return bool(semicolon) and before == b".."
 
 
 def is_utf8_without_controls(data: bytes) -> bool:
@@ -183,7 +183,7 @@ def unexpected_by_any_route(raw: bytes) -> bool:
     segments = raw.split(b"/")[1:]
     escapes = {match.group().upper() for match in ESCAPE.finditer(raw)}
     return bool(
-        escapes & {b"%2F", b"%5C", b"%25"}
+        escapes & {b"%2F", b"%5C", b"%25", b"%3B"}
         or b"\\" in raw
         or b";" in raw
         or b"" in segments[:-1]

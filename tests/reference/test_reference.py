@@ -301,7 +301,7 @@ def test_ambiguous_since_no_route_can_expect_it():
 
 def test_ordinary_escapes_and_characters():
     doc = open_document(r=route(["/**"], ["*"]))
-    for target in (b"/%20", b"/%3B", b"/a%3bv", b"/..%3B/", b"/%3F", b"/%23", b"/%F0%9F%94%91",
+    for target in (b"/%20", b"/%3F", b"/%23", b"/%F0%9F%94%91",
                    b"/...", b"/.a", b"/a..", b"/:@!$&'()*+,=", b"/{id}", b"/*", b"/**", b"/a?/../"):
         same((target, routed(doc, target)), (target, "r"))
 

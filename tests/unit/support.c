@@ -231,7 +231,8 @@ const char *support_expand(const char *json) {
         if (*dollar == '\0')
             break;
         size_t len = strspn(dollar + 1, "abcdefghijklmnopqrstuvwxyz0123456789");
-        APR_ARRAY_PUSH(parts, const char *) = escaped_pem(apr_pstrmemdup(pool, dollar + 1, len));
+        APR_ARRAY_PUSH(parts, const char *) =
+            len > 0 ? escaped_pem(apr_pstrmemdup(pool, dollar + 1, len)) : "$";
         dollar += 1 + len;
     }
     return apr_array_pstrcat(pool, parts, 0);

@@ -57,7 +57,7 @@ static uint32_t *endpoint_slot(mpol_trie *trie, const mpol_pattern *pattern) {
 }
 
 static void add_methods(mpol_endpoint *endpoint, const mpol_route *route, uint32_t index) {
-    if (route->methods->nelts == 0)
+    if (route->any_method)
         endpoint->any_route = index;
     for (int m = 0; m < route->methods->nelts; m++)
         *(mpol_method *)apr_array_push(endpoint->methods) =

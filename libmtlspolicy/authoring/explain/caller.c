@@ -26,8 +26,9 @@ void mpol_caller_clear(mpol_caller *caller) {
     mpol_certificate_clear(&caller->memory);
 }
 
-/* The CA certificates that the policy holds, as trust anchors. */
-static X509_STORE *policy_store(const mpol_image *image) {
+/* The CA certificates that the policy holds, as trust anchors; but not the client's own, or its
+ * path would end where it begins. */
+static X509_STORE *policy_store(const mpol_image *image, const X509 *leaf) {
     X509_STORE *store = X509_STORE_new();
     if (store == NULL)
         return NULL;
@@ -37,7 +38,7 @@ static X509_STORE *policy_store(const mpol_image *image) {
             MPOL_U32(image, CERTIFICATES, i, MPOL_CERTIFICATE_OFFSET);
         X509 *certificate =
             d2i_X509(NULL, &der, MPOL_U32(image, CERTIFICATES, i, MPOL_CERTIFICATE_LENGTH));
-        if (certificate != NULL)
+        if (certificate != NULL && X509_cmp(certificate, leaf) != 0)
             (void)X509_STORE_add_cert(store, certificate);
         X509_free(certificate);
     }
@@ -111,7 +112,7 @@ mpol_status mpol_caller_certificate(const mpol_image *image, mpol_bytes pem, con
                               "give the client's certificate first, then its intermediates",
                               "%s holds no certificate in PEM", name);
     }
-    X509_STORE *store = policy_store(image);
+    X509_STORE *store = policy_store(image, sk_X509_value(certificates, 0));
     caller->facts.tls = MPOL_TLS_PRESENT;
     caller->facts.certificate = true;
     if (store != NULL)

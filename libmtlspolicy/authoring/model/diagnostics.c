@@ -103,7 +103,7 @@ void mpol_diagnostics_print(const mpol_diagnostics *diagnostics, FILE *out) {
 enum { QUOTE_CHARACTERS = 80 };
 
 const char *mpol_quote(apr_pool_t *pool, mpol_bytes bytes) {
-    char *quoted = apr_palloc(pool, QUOTE_CHARACTERS * 4 + 4);
+    char *quoted = apr_palloc(pool, QUOTE_CHARACTERS * 8 + 4);
     char *out = quoted;
     uint32_t valid = mpol_utf8_prefix(bytes);
     uint32_t i = 0;
@@ -111,6 +111,10 @@ const char *mpol_quote(apr_pool_t *pool, mpol_bytes bytes) {
         uint8_t c = bytes.data[i++];
         if (c < 0x20 || c == 0x7f || (c >= 0x80 && i > valid)) {
             out += apr_snprintf(out, 5, "\\x%02x", c);
+            continue;
+        }
+        if (c == 0xc2 && bytes.data[i] < 0xa0) { /* U+0080 to U+009F: terminals obey some of them */
+            out += apr_snprintf(out, 9, "\\xc2\\x%02x", bytes.data[i++]);
             continue;
         }
         *out++ = (char)c;

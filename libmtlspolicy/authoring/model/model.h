@@ -65,6 +65,7 @@ typedef struct mpol_route {
     mpol_bytes name;
     mpol_place place;
     apr_array_header_t *hosts;    /* mpol_bytes; "*" is every other host */
+    bool any_method;              /* "*" */
     apr_array_header_t *methods;  /* mpol_bytes; HEAD is there when GET is; empty for "*" */
     apr_array_header_t *patterns; /* mpol_pattern */
     apr_array_header_t *tags;     /* mpol_bytes */

@@ -245,6 +245,21 @@ static bool check_encoding(mpol_diagnostics *diagnostics) {
     return false;
 }
 
+/* yajl takes vertical tabs and form feeds for white space, which RFC 8259 section 2 does not. In
+ * strings it takes neither, so one that is left stands between tokens. */
+static bool check_spaces(mpol_diagnostics *diagnostics) {
+    for (uint32_t i = 0; i < diagnostics->text.len; i++) {
+        uint8_t c = diagnostics->text.data[i];
+        if (c != '\v' && c != '\f')
+            continue;
+        mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_JSON_SYNTAX, i, "",
+                             "Use blanks, tabs and line ends between tokens.",
+                             "This is not JSON: a control character stands between two tokens.");
+        return false;
+    }
+    return true;
+}
+
 mpol_json *mpol_json_parse(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
     builder b = {.pool = pool, .diagnostics = diagnostics};
     if (!check_encoding(diagnostics))
@@ -256,14 +271,23 @@ mpol_json *mpol_json_parse(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
     if (status != yajl_status_ok && !b.refused)
         explain_syntax(&b);
     yajl_free(b.parser);
-    return status == yajl_status_ok ? b.document : NULL;
+    return status == yajl_status_ok && check_spaces(diagnostics) ? b.document : NULL;
 }
 
+/* A key within a pointer: "~" and "/" as RFC 6901 has them, and control characters as JSON writes
+ * them, so that a pointer can be shown. */
 static const char *escape_key(apr_pool_t *pool, mpol_bytes key) {
-    char *out = apr_palloc(pool, 2 * (size_t)key.len + 1);
+    char *out = apr_palloc(pool, 6 * (size_t)key.len + 1);
     char *at = out;
     for (uint32_t i = 0; i < key.len; i++) {
         uint8_t c = key.data[i];
+        bool two_bytes = c == 0xc2 && i + 1 < key.len && key.data[i + 1] < 0xa0;
+        if (two_bytes)
+            c = key.data[++i];
+        if (two_bytes || c < 0x20 || c == 0x7f) {
+            at += apr_snprintf(at, 7, "\\u%04x", c);
+            continue;
+        }
         if (c == '~' || c == '/')
             *at++ = '~';
         *at++ = c == '~' ? '0' : (c == '/' ? '1' : (char)c);

@@ -42,7 +42,7 @@ static void add_claims(apr_pool_t *pool, apr_array_header_t *claims, const mpol_
         for (int h = 0; h < route->hosts->nelts; h++) {
             claim claim_ = {.route = index, .place = pattern->place};
             claim_.key = claim_key(pool, *MPOL_AT(route->hosts, h, mpol_bytes), pattern);
-            if (route->methods->nelts == 0)
+            if (route->any_method)
                 *(claim *)apr_array_push(claims) = claim_;
             for (int m = 0; m < route->methods->nelts; m++) {
                 claim_.method = *MPOL_AT(route->methods, m, mpol_bytes);

@@ -6,10 +6,6 @@
 #include "model/diagnostics.h"
 #include "model/model.h"
 
-/* Read the file at `path` whole; "-" is standard input. NULL with `error` filled when it cannot be
- * read or is larger than any policy document. */
-const mpol_bytes *mpol_file_read(apr_pool_t *pool, const char *path, mpol_error *error);
-
 /* Read the document in `diagnostics->text`. Files that it names are looked for beside
  * `diagnostics->file`. All problems go into `diagnostics`, sorted; the model is whole only when
  * there are no errors, and NULL when the text is not JSON. */

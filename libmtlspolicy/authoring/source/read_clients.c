@@ -93,21 +93,21 @@ void mpol_read_identities(mpol_reader *reader, const mpol_json *table) {
         read_identity(reader, MPOL_AT(identities, i, mpol_identity));
 }
 
-static void read_member(mpol_reader *reader, const mpol_json *member, mpol_group *group) {
+void mpol_reader_member(mpol_reader *reader, const mpol_json *member, const char *fix,
+                        apr_array_header_t *identities, apr_array_header_t *groups) {
     mpol_bytes name = member->text;
     bool is_group = name.len > 0 && name.data[0] == '@';
     if (is_group)
         name = (mpol_bytes){name.data + 1, name.len - 1};
     uint32_t index = mpol_reader_index(is_group ? reader->groups : reader->identities, name);
     if (index != MPOL_NONE)
-        APR_ARRAY_PUSH(is_group ? group->groups : group->identities, uint32_t) = index;
+        APR_ARRAY_PUSH(is_group ? groups : identities, uint32_t) = index;
     else if (is_group)
         mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_UNKNOWN_GROUP,
                          "Name a key of \"groups\" behind the @.", "There is no group \"%s\".",
                          mpol_quote(reader->pool, name));
     else
-        mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_UNKNOWN_IDENTITY,
-                         "Name a key of \"identities\", or a group as \"@NAME\".",
+        mpol_reader_fail(reader, member, MPOL_DIAGNOSTIC_UNKNOWN_IDENTITY, fix,
                          "There is no identity \"%s\".", mpol_quote(reader->pool, name));
 }
 
@@ -119,7 +119,9 @@ static void read_group(mpol_reader *reader, mpol_group *group) {
         return;
     apr_array_header_t *members = mpol_reader_strings(reader, list, false);
     for (int i = 0; i < members->nelts; i++)
-        read_member(reader, APR_ARRAY_IDX(members, i, const mpol_json *), group);
+        mpol_reader_member(reader, APR_ARRAY_IDX(members, i, const mpol_json *),
+                           "Name a key of \"identities\", or a group as \"@NAME\".",
+                           group->identities, group->groups);
 }
 
 /* The member of group `index` that is group `child`. */

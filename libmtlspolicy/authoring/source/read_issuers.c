@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/view.h"
 #include "match/certificate.h"
-#include "source/read.h"
+#include "source/file.h"
 #include "source/reader.h"
 
 #include <apr_strings.h>

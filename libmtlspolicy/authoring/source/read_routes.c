@@ -50,6 +50,7 @@ static void read_method(mpol_reader *reader, const mpol_json *value, bool alone,
                         mpol_route *route) {
     static const mpol_bytes head = {(const uint8_t *)"HEAD", 4};
     if (mpol_bytes_are(value->text, "*")) {
+        route->any_method = alone;
         if (!alone)
             mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_METHOD,
                              "Leave * alone, or list methods without it.",

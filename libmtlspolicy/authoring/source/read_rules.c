@@ -36,25 +36,11 @@ static void read_effect(mpol_reader *reader, const mpol_json *value, mpol_rule *
 }
 
 static void read_subject(mpol_reader *reader, const mpol_json *value, mpol_rule *rule) {
-    mpol_bytes name = value->text;
-    bool is_group = name.len > 0 && name.data[0] == '@';
-    if (mpol_bytes_are(name, "everyone")) {
+    if (mpol_bytes_are(value->text, "everyone"))
         rule->everyone = true;
-        return;
-    }
-    if (is_group)
-        name = (mpol_bytes){name.data + 1, name.len - 1};
-    uint32_t index = mpol_reader_index(is_group ? reader->groups : reader->identities, name);
-    if (index != MPOL_NONE)
-        APR_ARRAY_PUSH(is_group ? rule->groups : rule->identities, uint32_t) = index;
-    else if (is_group)
-        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_UNKNOWN_GROUP,
-                         "Name a key of \"groups\" behind the @.", "There is no group \"%s\".",
-                         mpol_quote(reader->pool, name));
     else
-        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_UNKNOWN_IDENTITY,
-                         "Name an identity, a group as \"@NAME\", or everyone.",
-                         "There is no identity \"%s\".", mpol_quote(reader->pool, name));
+        mpol_reader_member(reader, value, "Name an identity, a group as \"@NAME\", or everyone.",
+                           rule->identities, rule->groups);
 }
 
 static void read_scope(mpol_reader *reader, const mpol_json *value, mpol_rule *rule) {
@@ -113,9 +99,11 @@ static void add_network(apr_array_header_t *networks, const mpol_network *networ
     mpol_network *first = apr_array_push(networks);
     *first = *network;
     if (memcmp(network->low, before, sizeof before) > 0 ||
-        memcmp(network->high, after, sizeof after) < 0)
+        memcmp(network->high, before, sizeof before) <= 0)
         return;
     memcpy(first->high, before, sizeof before);
+    if (memcmp(network->high, after, sizeof after) < 0)
+        return;
     mpol_network *second = apr_array_push(networks);
     *second = *network;
     memcpy(second->low, after, sizeof after);

@@ -67,6 +67,11 @@ mpol_place mpol_place_of(const mpol_json *value);
 /* Index of a name in a sorted table, MPOL_NONE when it is not there. */
 uint32_t mpol_reader_index(apr_hash_t *names, mpol_bytes name);
 
+/* Put an identity or, as "@NAME", a group into its list; one that is not there is reported, an
+ * identity with the mend `fix`. */
+void mpol_reader_member(mpol_reader *reader, const mpol_json *member, const char *fix,
+                        apr_array_header_t *identities, apr_array_header_t *groups);
+
 /* The parts: first their names, so that any part may refer to any other, then their content. */
 void mpol_read_issuers(mpol_reader *reader, const mpol_json *table);
 void mpol_read_identities(mpol_reader *reader, const mpol_json *table);

@@ -27,6 +27,8 @@ static bool take_char(const char **at, const char *any_of) {
     return true;
 }
 
+#define LAST_SECOND_OF_9999 253402300799u
+
 /* "Z" or "+hh:mm", in seconds. */
 static bool take_offset(const char **at, int *offset_s) {
     *offset_s = 0;
@@ -73,7 +75,7 @@ bool mpol_parse_time(const char *text, uint64_t *seconds) {
     if (normal.tm_mday != parts.tm_mday || normal.tm_mon != parts.tm_mon || local < offset_s)
         return false;
     *seconds = (uint64_t)(local - offset_s);
-    return true;
+    return *seconds <= LAST_SECOND_OF_9999;
 }
 
 bool mpol_reader_time(mpol_reader *reader, const mpol_json *value, uint64_t *seconds) {

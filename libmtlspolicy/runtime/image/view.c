@@ -5,48 +5,6 @@ const char *mpol_c_string(const mpol_image *image, uint32_t id) {
     return id == MPOL_NONE ? NULL : (const char *)mpol_string(image, id).data;
 }
 
-/*@ requires mpol_readable(image) && 0 <= kind < MPOL_SECTION_COUNT;
-    requires 8 <= element <= 48 && first + count <= image->section[kind].count;
-    requires mpol_section_inside(image, kind, element);
-    assigns \nothing;
-    ensures first <= \result <= first + count; */
-uint32_t mpol_find_hash(const mpol_image *image, mpol_section_kind kind, uint32_t element,
-                        uint32_t first, uint32_t count, uint64_t key) {
-    uint32_t low = first;
-    uint32_t high = first + count;
-    /*@ loop invariant first <= low <= high <= first + count;
-        loop assigns low, high; loop variant high - low; */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (mpol_read_u64(mpol_element(image, kind, element, middle)) < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/*@ requires mpol_readable(image) && 0 <= kind < MPOL_SECTION_COUNT;
-    requires 4 <= element <= 48 && first + count <= image->section[kind].count;
-    requires mpol_section_inside(image, kind, element);
-    assigns \nothing;
-    ensures first <= \result <= first + count; */
-uint32_t mpol_find_u32(const mpol_image *image, mpol_section_kind kind, uint32_t element,
-                       uint32_t first, uint32_t count, uint32_t key) {
-    uint32_t low = first;
-    uint32_t high = first + count;
-    /*@ loop invariant first <= low <= high <= first + count;
-        loop assigns low, high; loop variant high - low; */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (mpol_read_u32(mpol_element(image, kind, element, middle)) < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 bool mpol_list_has(const mpol_image *image, uint32_t id, uint32_t value) {
     uint32_t first = MPOL_U32(image, LIST_OFFSETS, id, 0);
     uint32_t count = mpol_list_len(image, id);

@@ -73,12 +73,50 @@ bool mpol_list_has(const mpol_image *image, uint32_t id, uint32_t value);
 
 /* First element in [first, first + count) of a section sorted by the 64-bit key at the start of its
  * elements whose key is not below `key`; first + count when there is none. */
-uint32_t mpol_find_hash(const mpol_image *image, mpol_section_kind kind, uint32_t element,
-                        uint32_t first, uint32_t count, uint64_t key);
+/*@ requires mpol_readable(image) && 0 <= kind < MPOL_SECTION_COUNT;
+    requires 8 <= element <= 48 && first + count <= image->section[kind].count;
+    requires mpol_section_inside(image, kind, element);
+    assigns \nothing;
+    ensures first <= \result <= first + count; */
+static inline uint32_t mpol_find_hash(const mpol_image *image, mpol_section_kind kind,
+                                      uint32_t element, uint32_t first, uint32_t count,
+                                      uint64_t key) {
+    uint32_t low = first;
+    uint32_t high = first + count;
+    /*@ loop invariant first <= low <= high <= first + count;
+        loop assigns low, high; loop variant high - low; */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (mpol_read_u64(mpol_element(image, kind, element, middle)) < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
 
 /* The same for a 32-bit key. */
-uint32_t mpol_find_u32(const mpol_image *image, mpol_section_kind kind, uint32_t element,
-                       uint32_t first, uint32_t count, uint32_t key);
+/*@ requires mpol_readable(image) && 0 <= kind < MPOL_SECTION_COUNT;
+    requires 4 <= element <= 48 && first + count <= image->section[kind].count;
+    requires mpol_section_inside(image, kind, element);
+    assigns \nothing;
+    ensures first <= \result <= first + count; */
+static inline uint32_t mpol_find_u32(const mpol_image *image, mpol_section_kind kind,
+                                     uint32_t element, uint32_t first, uint32_t count,
+                                     uint32_t key) {
+    uint32_t low = first;
+    uint32_t high = first + count;
+    /*@ loop invariant first <= low <= high <= first + count;
+        loop assigns low, high; loop variant high - low; */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (mpol_read_u32(mpol_element(image, kind, element, middle)) < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
 
 /* Names by index, as C strings that live as long as the image; NULL for MPOL_NONE. */
 const char *mpol_policy_name(const mpol_image *image);

@@ -84,7 +84,7 @@ static void take_class(const mpol_image *image, uint32_t class, mpol_client *cli
 static mpol_reason judge_name(const mpol_image *image, const mpol_facts *facts,
                               mpol_client *client) {
     const mpol_names *names = names_of_kind(facts, client->kind);
-    uint8_t buffer[MPOL_NAME_BUFFER];
+    uint8_t buffer[MPOL_NAME_BUFFER] MPOL_UNFILLED;
     mpol_bytes name;
     if (names->count == 0)
         return MPOL_REASON_NAME_MISSING;

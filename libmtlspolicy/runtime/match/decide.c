@@ -36,7 +36,7 @@ static mpol_reason judge_policy(const mpol_image *image, const mpol_request *req
 /* Everything up to the route. */
 static mpol_reason find_route(const mpol_image *image, const mpol_request *request,
                               uint32_t *route) {
-    uint8_t buffer[MPOL_HOST_BUFFER];
+    uint8_t buffer[MPOL_HOST_BUFFER] MPOL_UNFILLED;
     mpol_bytes host;
     uint32_t classes = request->target->classes;
     mpol_reason reason = judge_policy(image, request);
@@ -235,10 +235,10 @@ void mpol_decide(const mpol_image *image, const mpol_request *request, const mpo
         return;
     }
     decision->issuer = client->issuer;
-    decision->identity = client->identity;
     decision->reason = judge_client(client, request->now_s);
     if (decision->reason != MPOL_REASON_ALLOWED)
         return;
+    decision->identity = client->identity;
     uint32_t row = MPOL_U32(image, CLASSES, client->class, MPOL_CLASS_ROW);
     uint32_t cell = find_cell(image, row, route_class);
     tally allow = merge(everyone, judge_cell(image, cell, MPOL_CELL_ALLOW, request));

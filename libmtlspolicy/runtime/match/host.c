@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/host.h"
 
-static uint8_t lower(uint8_t c) {
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
 static bool is_digit(uint8_t c) {
     return c >= '0' && c <= '9';
 }
@@ -13,24 +9,41 @@ static bool is_hex(uint8_t c) {
     return is_digit(c) || (c >= 'a' && c <= 'f');
 }
 
-static bool is_label_byte(uint8_t c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+/* A byte of a DNS label in lower case; 0 for one that no label holds. */
+#define LETTER(low, high) [low] = low, [high] = low
+#define SELF(c) [c] = c
+static const uint8_t label_byte[256] = {
+    LETTER('a', 'A'), LETTER('b', 'B'), LETTER('c', 'C'), LETTER('d', 'D'), LETTER('e', 'E'),
+    LETTER('f', 'F'), LETTER('g', 'G'), LETTER('h', 'H'), LETTER('i', 'I'), LETTER('j', 'J'),
+    LETTER('k', 'K'), LETTER('l', 'L'), LETTER('m', 'M'), LETTER('n', 'N'), LETTER('o', 'O'),
+    LETTER('p', 'P'), LETTER('q', 'Q'), LETTER('r', 'R'), LETTER('s', 'S'), LETTER('t', 'T'),
+    LETTER('u', 'U'), LETTER('v', 'V'), LETTER('w', 'W'), LETTER('x', 'X'), LETTER('y', 'Y'),
+    LETTER('z', 'Z'), SELF('0'),        SELF('1'),        SELF('2'),        SELF('3'),
+    SELF('4'),        SELF('5'),        SELF('6'),        SELF('7'),        SELF('8'),
+    SELF('9'),        SELF('-'),        SELF('_'),
+};
+
+/* Copy a DNS name in lower case to `out`, which takes raw.len bytes. False when it is none. */
+static bool copy_dns_name(mpol_bytes raw, uint8_t *out) {
+    uint32_t label = 0;
+    if (raw.len > MPOL_LIMIT_HOST_BYTES)
+        return false;
+    for (uint32_t i = 0; i < raw.len; i++) {
+        out[i] = label_byte[raw.data[i]];
+        label++;
+        if (out[i] != 0)
+            continue;
+        if (raw.data[i] != '.' || label == 1 || label > MPOL_LIMIT_LABEL_BYTES + 1)
+            return false;
+        out[i] = '.';
+        label = 0;
+    }
+    return label > 0 && label <= MPOL_LIMIT_LABEL_BYTES;
 }
 
 bool mpol_is_dns_name(mpol_bytes name) {
-    uint32_t label = 0;
-    if (name.len == 0 || name.len > MPOL_LIMIT_HOST_BYTES)
-        return false;
-    for (uint32_t i = 0; i < name.len; i++) {
-        if (name.data[i] == '.') {
-            if (label == 0)
-                return false;
-            label = 0;
-        } else if (!is_label_byte(name.data[i]) || ++label > MPOL_LIMIT_LABEL_BYTES) {
-            return false;
-        }
-    }
-    return label > 0;
+    uint8_t lowered[MPOL_LIMIT_HOST_BYTES] MPOL_UNFILLED;
+    return copy_dns_name(name, lowered) && mpol_bytes_equal((mpol_bytes){lowered, name.len}, name);
 }
 
 /* Dotted decimal (RFC 3986 section 3.2.2): four numbers of 0 to 255 without leading zeros. */
@@ -107,23 +120,31 @@ static uint32_t without_port(mpol_bytes raw) {
     return i - 1;
 }
 
+/* An IPv6 address in lower case, with brackets or without. */
+static bool copy_ipv6(mpol_bytes raw, uint8_t *out, mpol_bytes *host) {
+    if (raw.len > 2 && raw.data[0] == '[' && raw.data[raw.len - 1] == ']')
+        raw = (mpol_bytes){raw.data + 1, raw.len - 2};
+    if (raw.len > MPOL_LIMIT_HOST_BYTES)
+        return false;
+    for (uint32_t i = 0; i < raw.len; i++) {
+        uint8_t c = raw.data[i];
+        out[i] = c >= 'A' && c <= 'F' ? (uint8_t)(c - 'A' + 'a') : c;
+    }
+    *host = (mpol_bytes){out, raw.len};
+    return is_ipv6(*host);
+}
+
 mpol_reason mpol_host_parse(mpol_bytes raw, uint8_t *buffer, mpol_bytes *host) {
     *host = (mpol_bytes){buffer, 0};
     if (raw.data == NULL)
         return MPOL_REASON_HOST_MISSING;
-    uint32_t len = without_port(raw);
-    uint32_t from = 0;
-    bool bracketed = len > 2 && raw.data[0] == '[' && raw.data[len - 1] == ']';
-    if (bracketed) {
-        from = 1;
-        len--;
-    } else if (len > 1 && raw.data[len - 1] == '.') {
-        len--;
+    mpol_bytes name = {raw.data, without_port(raw)};
+    mpol_bytes dns = name;
+    if (dns.len > 1 && dns.data[dns.len - 1] == '.')
+        dns.len--;
+    if (copy_dns_name(dns, buffer)) {
+        host->len = dns.len;
+        return MPOL_REASON_ALLOWED;
     }
-    if (len - from > MPOL_LIMIT_HOST_BYTES)
-        return MPOL_REASON_HOST_MALFORMED;
-    for (uint32_t i = from; i < len; i++)
-        buffer[host->len++] = lower(raw.data[i]);
-    bool valid = bracketed ? is_ipv6(*host) : mpol_is_dns_name(*host) || is_ipv6(*host);
-    return valid ? MPOL_REASON_ALLOWED : MPOL_REASON_HOST_MALFORMED;
+    return copy_ipv6(name, buffer, host) ? MPOL_REASON_ALLOWED : MPOL_REASON_HOST_MALFORMED;
 }

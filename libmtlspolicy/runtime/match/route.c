@@ -36,20 +36,21 @@ static uint32_t step(const mpol_image *image, uint32_t state, mpol_bytes segment
 
 /* The endpoint of the most specific pattern that matches the whole path, MPOL_NONE without one. */
 static uint32_t find_endpoint(const mpol_image *image, uint32_t state, mpol_bytes path) {
-    uint32_t at = 1; /* behind the first slash */
+    const uint8_t *end = path.data + path.len;
+    const uint8_t *here = path.data + 1; /* behind the first slash */
     for (;;) {
-        mpol_bytes segment = {path.data + at, 0};
+        const uint8_t *segment = here;
         uint64_t hash = MPOL_HASH_SEED;
-        while (at < path.len && path.data[at] != '/')
-            hash = mpol_hash_byte(hash, path.data[at++]);
-        segment.len = (uint32_t)(path.data + at - segment.data);
-        uint32_t next = step(image, state, segment, hash);
+        while (here < end && *here != '/')
+            hash = mpol_hash_byte(hash, *here++);
+        mpol_bytes text = {segment, (uint32_t)(here - segment)};
+        uint32_t next = step(image, state, text, hash);
         if (next == MPOL_NONE)
             return MPOL_U32(image, STATES, state, MPOL_STATE_TAIL);
         state = next;
-        if (at >= path.len)
+        if (here == end)
             return MPOL_U32(image, STATES, state, MPOL_STATE_END);
-        at++;
+        here++;
     }
 }
 

@@ -2,12 +2,13 @@
 #include "match/target.h"
 
 /* What a byte of the raw path asks for; 0 is an ordinary byte that is copied. */
-enum { COPY = 0, SLASH, ESCAPE, BACKSLASH, SEMICOLON, REFUSED };
+enum { COPY = 0, SLASH, ESCAPE, BACKSLASH, SEMICOLON, REFUSED, QUERY };
 
 #define CONTROLS [0 ... 31] = REFUSED, [127] = REFUSED, [128 ... 255] = REFUSED
 
 static const uint8_t action_of[256] = {
-    CONTROLS, ['#'] = REFUSED, ['/'] = SLASH, ['%'] = ESCAPE, ['\\'] = BACKSLASH, [';'] = SEMICOLON,
+    CONTROLS,           ['#'] = REFUSED,   ['/'] = SLASH, ['%'] = ESCAPE,
+    ['\\'] = BACKSLASH, [';'] = SEMICOLON, ['?'] = QUERY,
 };
 
 /* The path while it is being written. */
@@ -116,6 +117,10 @@ static void take_escape(writer *w, uint32_t at) {
         take_percent(w, at + 3);
         return;
     }
+    if (byte == ';') { /* servers that proxy may send it on unescaped */
+        take_semicolon(w);
+        return;
+    }
     if (byte == '\\')
         w->classes |= MPOL_PATH_BACKSLASH;
     if (byte >= 0x80)
@@ -164,15 +169,22 @@ static uint32_t resolve_segments(uint8_t *path, uint32_t len) {
     return out;
 }
 
-/* Where the path of the target begins: 0, or behind "scheme://authority". */
+static bool is_letter(uint8_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_scheme_byte(uint8_t c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+}
+
+/* Where the path of the target begins: 0, or behind "scheme://authority" (RFC 3986 section 3). */
 static uint32_t path_start(mpol_bytes raw) {
     uint32_t i = 0;
-    if (raw.len > 0 && raw.data[0] == '/')
+    if (raw.len == 0 || !is_letter(raw.data[0]))
         return 0;
-    while (i < raw.len && raw.data[i] != ':' && raw.data[i] != '/' && raw.data[i] != '?')
+    while (i < raw.len && is_scheme_byte(raw.data[i]))
         i++;
-    if (i == 0 || raw.len - i < 3 || raw.data[i] != ':' || raw.data[i + 1] != '/' ||
-        raw.data[i + 2] != '/')
+    if (raw.len - i < 3 || raw.data[i] != ':' || raw.data[i + 1] != '/' || raw.data[i + 2] != '/')
         return 0;
     i += 3;
     while (i < raw.len && raw.data[i] != '/' && raw.data[i] != '?' && raw.data[i] != '#')
@@ -180,16 +192,25 @@ static uint32_t path_start(mpol_bytes raw) {
     return i;
 }
 
-static void decode(writer *w, uint32_t start) {
-    for (uint32_t at = start; at < w->raw.len && (w->classes & MPOL_PATH_AMBIGUOUS) == 0;) {
-        uint8_t byte = w->raw.data[at];
-        uint8_t action = action_of[byte];
-        if (byte == '?')
+/* Copy ordinary bytes, which most of a path is; the result is where they end. */
+static uint32_t take_ordinary(writer *w, uint32_t at) {
+    const uint8_t *raw = w->raw.data;
+    uint32_t end = w->raw.len;
+    uint8_t *out = w->out;
+    uint32_t len = w->len;
+    while (at < end && action_of[raw[at]] == COPY)
+        out[len++] = raw[at++];
+    w->len = len;
+    return at;
+}
+
+static void decode(writer *w, uint32_t at) {
+    while ((w->classes & MPOL_PATH_AMBIGUOUS) == 0) {
+        at = take_ordinary(w, at);
+        uint8_t action = at < w->raw.len ? action_of[w->raw.data[at]] : QUERY;
+        if (action == QUERY)
             break;
-        if (action == COPY)
-            put(w, byte);
-        else
-            take_special(w, at, action);
+        take_special(w, at, action);
         at += action == ESCAPE ? 3 : 1;
     }
     end_segment(w, true);
@@ -220,10 +241,38 @@ static bool begin(writer *w, uint32_t start, mpol_target *target) {
     return true;
 }
 
+/* Where a path ends that has nothing but ordinary segments and so is its own compared form, as most
+ * have; 0 when it is another. */
+static uint32_t plain_end(mpol_bytes raw, uint32_t start) {
+    uint32_t segment = start + 1;
+    for (uint32_t at = segment;; segment = ++at) {
+        while (at < raw.len && action_of[raw.data[at]] == COPY)
+            at++;
+        uint8_t action = at < raw.len ? action_of[raw.data[at]] : QUERY;
+        uint32_t len = at - segment;
+        if (action != SLASH && action != QUERY)
+            return 0;
+        if (len == 0 && action == SLASH)
+            return 0;
+        if (len <= 2 &&
+            (is_dots(raw.data + segment, len, 1) || is_dots(raw.data + segment, len, 2)))
+            return 0;
+        if (action == QUERY)
+            return at;
+    }
+}
+
+bool mpol_target_plain(mpol_bytes raw, mpol_target *target) {
+    uint32_t start = path_start(raw);
+    uint32_t end = start < raw.len && raw.data[start] == '/' ? plain_end(raw, start) : 0;
+    *target = (mpol_target){.path = {raw.data + start, end == 0 ? 0 : end - start}};
+    return end != 0;
+}
+
 void mpol_target_parse(mpol_bytes raw, uint8_t *buffer, mpol_target *target) {
     uint32_t start = path_start(raw);
     writer w = {.raw = raw, .out = buffer};
-    if (!begin(&w, start, target))
+    if (mpol_target_plain(raw, target) || !begin(&w, start, target))
         return;
     decode(&w, start + 1);
     finish(&w, target);
@@ -258,9 +307,22 @@ void mpol_target_decoded(mpol_bytes path, uint8_t *buffer, mpol_target *target) 
     finish(&w, target);
 }
 
+/* Is `other` the same text, but that it may write %2F as %2f? */
+static bool same_but_slashes(mpol_bytes path, mpol_bytes other) {
+    if (path.len != other.len)
+        return false;
+    for (uint32_t i = 0; i < path.len; i++) {
+        bool escape = i >= 2 && path.data[i - 2] == '%' && path.data[i - 1] == '2';
+        if (path.data[i] != other.data[i] &&
+            !(escape && path.data[i] == 'F' && other.data[i] == 'f'))
+            return false;
+    }
+    return true;
+}
+
 bool mpol_target_same(const mpol_target *target, mpol_bytes other, uint8_t *scratch) {
     mpol_target again;
-    if (mpol_bytes_equal(target->path, other))
+    if (same_but_slashes(target->path, other))
         return true;
     mpol_target_parse(other, scratch, &again);
     return (again.classes & MPOL_PATH_AMBIGUOUS) == 0 && mpol_bytes_equal(target->path, again.path);

@@ -18,7 +18,7 @@ typedef enum mpol_path_class {
 } mpol_path_class;
 
 typedef struct mpol_target {
-    mpol_bytes path;  /* in the caller's buffer; empty when AMBIGUOUS or an asterisk */
+    mpol_bytes path;  /* in `raw` or the buffer; empty when AMBIGUOUS or an asterisk */
     uint32_t classes; /* mpol_path_class bits */
     bool asterisk;    /* the target is `*`, as in OPTIONS * */
 } mpol_target;
@@ -26,6 +26,10 @@ typedef struct mpol_target {
 /* Parse the target as the client sent it, origin-form or absolute-form (RFC 9112 section 3.2), up
  * to its query. `buffer` takes at least raw.len bytes and must outlive `target`. */
 void mpol_target_parse(mpol_bytes raw, uint8_t *buffer, mpol_target *target);
+
+/* The same where the path is its own compared form, as most are, and no buffer is needed: `target`
+ * then lies in `raw`. False, and `target` of no use, when it is another. */
+bool mpol_target_plain(mpol_bytes raw, mpol_target *target);
 
 /* The same for a path that somebody has decoded already, as httpd's r->uri: nothing is decoded
  * again, every byte stands for itself, and a percent sign has the class of one. */
