@@ -152,7 +152,8 @@ def configuration(pki, documents):
     for number, document in enumerate(documents):
         body = f'  MtlsPolicyFile "{compiled(pki, number, document)}"\n{SECTION}'
         text += vhost(pki, body, port=f'${{PORT{number + 1}}}', verify='optional_no_ca')
-        text += f'<VirtualHost 127.0.0.1:${{PORT{len(documents) + number + 1}}}>\n{body}</VirtualHost>\n'
+        text += (f'<VirtualHost 127.0.0.1:${{PORT{len(documents) + number + 1}}}>\n  ServerName api.example\n'
+                 f'{body}</VirtualHost>\n')
     return text
 
 
