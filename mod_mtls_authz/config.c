@@ -33,12 +33,6 @@ void *mtls_merge_dir_config(apr_pool_t *pool, void *base_, void *add_) {
     return merged;
 }
 
-mtls_mode mtls_effective_mode(const mtls_dir_config *config) {
-    if (!config->required)
-        return MTLS_MODE_OFF;
-    return config->mode == MTLS_MODE_UNSET ? MTLS_MODE_ENFORCE : config->mode;
-}
-
 void *mtls_create_server_config(apr_pool_t *pool, server_rec *server) {
     (void)server;
     return apr_pcalloc(pool, sizeof(mtls_server_config));

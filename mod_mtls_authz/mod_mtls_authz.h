@@ -76,7 +76,11 @@ const char *mtls_parse_require_line(cmd_parms *cmd, const char *line, const void
 extern apr_array_header_t *mtls_requirements;
 
 /* What is in force for a section: MTLS_MODE_OFF when nothing is required. */
-mtls_mode mtls_effective_mode(const mtls_dir_config *config);
+static inline mtls_mode mtls_effective_mode(const mtls_dir_config *config) {
+    if (!config->required)
+        return MTLS_MODE_OFF;
+    return config->mode == MTLS_MODE_UNSET ? MTLS_MODE_ENFORCE : config->mode;
+}
 
 /* --- where a line may stand (placement.c) --------------------------------------------------- */
 

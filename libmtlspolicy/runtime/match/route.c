@@ -3,8 +3,8 @@
 
 /* The element among those of one hash whose string is `text`: the first of equals in a section of
  * {hash, string, value}; MPOL_NONE when there is none. Result: the value. */
-static uint32_t find_hashed(const mpol_image *image, mpol_section_kind kind, uint32_t first,
-                            uint32_t count, mpol_bytes text, uint64_t hash) {
+static inline uint32_t find_hashed(const mpol_image *image, mpol_section_kind kind, uint32_t first,
+                                   uint32_t count, mpol_bytes text, uint64_t hash) {
     uint32_t end = first + count;
     uint32_t at = mpol_find_hash(image, kind, MPOL_EDGES_BYTES, first, count, hash);
     for (; at < end; at++) {
