@@ -8,8 +8,10 @@
 apr_array_header_t *mtls_requirements;
 
 void *mtls_create_dir_config(apr_pool_t *pool, char *dir) {
+    mtls_dir_config *config = apr_pcalloc(pool, sizeof *config);
     (void)dir;
-    return apr_pcalloc(pool, sizeof(mtls_dir_config));
+    config->remote_user = MTLS_UNSET;
+    return config;
 }
 
 /* Names narrow and never widen: the lines of enclosing sections stay in force. What an enclosing
@@ -17,15 +19,16 @@ void *mtls_create_dir_config(apr_pool_t *pool, char *dir) {
 void *mtls_merge_dir_config(apr_pool_t *pool, void *base_, void *add_) {
     const mtls_dir_config *base = base_;
     const mtls_dir_config *add = add_;
-    if (!add->required && add->mode == MTLS_MODE_UNSET)
+    if (!add->required && add->mode == MTLS_MODE_UNSET && add->remote_user == MTLS_UNSET)
         return base_;
-    if (!base->required && base->mode == MTLS_MODE_UNSET)
+    if (!base->required && base->mode == MTLS_MODE_UNSET && base->remote_user == MTLS_UNSET)
         return add_;
     mtls_dir_config *merged = apr_pcalloc(pool, sizeof *merged);
     merged->required = base->required || add->required;
     merged->mode = add->mode != MTLS_MODE_UNSET ? add->mode : base->mode;
     if (add->mode == MTLS_MODE_UNSET && add->required && base->mode == MTLS_MODE_OFF)
         merged->mode = MTLS_MODE_ENFORCE;
+    merged->remote_user = add->remote_user != MTLS_UNSET ? add->remote_user : base->remote_user;
     merged->lines = base->lines;
     if (add->lines != NULL)
         merged->lines =
@@ -34,8 +37,10 @@ void *mtls_merge_dir_config(apr_pool_t *pool, void *base_, void *add_) {
 }
 
 void *mtls_create_server_config(apr_pool_t *pool, server_rec *server) {
+    mtls_server_config *config = apr_pcalloc(pool, sizeof *config);
     (void)server;
-    return apr_pcalloc(pool, sizeof(mtls_server_config));
+    config->resumption = MTLS_UNSET;
+    return config;
 }
 
 void *mtls_merge_server_config(apr_pool_t *pool, void *base_, void *add_) {
@@ -43,6 +48,8 @@ void *mtls_merge_server_config(apr_pool_t *pool, void *base_, void *add_) {
     const mtls_server_config *add = add_;
     mtls_server_config *merged = apr_pcalloc(pool, sizeof *merged);
     merged->policy_path = add->policy_path != NULL ? add->policy_path : base->policy_path;
+    merged->environment = add->environment != NULL ? add->environment : base->environment;
+    merged->resumption = add->resumption != MTLS_UNSET ? add->resumption : base->resumption;
     return merged;
 }
 
@@ -125,10 +132,52 @@ static const char *set_policy_mode(cmd_parms *cmd, void *dir_config, const char 
     return wrong;
 }
 
+static const char *set_environment(cmd_parms *cmd, void *dir_config, const char *name) {
+    (void)dir_config;
+    mtls_server_config *config =
+        ap_get_module_config(cmd->server->module_config, &mtls_authz_module);
+    if (!is_name(name))
+        return apr_psprintf(cmd->pool,
+                            "MtlsPolicyEnvironment takes the name of an environment as policies "
+                            "write it, not \"%s\"",
+                            name);
+    if (config->environment != NULL)
+        return "MtlsPolicyEnvironment stands twice in this server; keep one";
+    config->environment = name;
+    return NULL;
+}
+
+static const char *set_resumption(cmd_parms *cmd, void *dir_config, int on) {
+    (void)dir_config;
+    mtls_server_config *config =
+        ap_get_module_config(cmd->server->module_config, &mtls_authz_module);
+    if (config->resumption != MTLS_UNSET)
+        return "MtlsResumption stands twice in this server; keep one";
+    config->resumption = on;
+    return NULL;
+}
+
+static const char *set_remote_user(cmd_parms *cmd, void *dir_config, int on) {
+    mtls_dir_config *config = dir_config;
+    const char *wrong = mtls_check_plain_place(cmd);
+    if (wrong != NULL)
+        return wrong;
+    if (config->remote_user != MTLS_UNSET)
+        return "MtlsRemoteUser stands twice in this section; keep one";
+    config->remote_user = on;
+    return NULL;
+}
+
 const command_rec mtls_directives[] = {
     AP_INIT_TAKE1("MtlsPolicyFile", set_policy_file, NULL, RSRC_CONF,
                   "The compiled policy of this server: a path, relative to ServerRoot"),
     AP_INIT_TAKE1("MtlsPolicyMode", set_policy_mode, NULL, RSRC_CONF | ACCESS_CONF,
                   "enforce (default), report: log what would be denied, or off"),
+    AP_INIT_TAKE1("MtlsPolicyEnvironment", set_environment, NULL, RSRC_CONF,
+                  "Take only a policy for this environment"),
+    AP_INIT_FLAG("MtlsResumption", set_resumption, NULL, RSRC_CONF,
+                 "On (default), or Off: no TLS session is resumed in this server"),
+    AP_INIT_FLAG("MtlsRemoteUser", set_remote_user, NULL, RSRC_CONF | ACCESS_CONF,
+                 "On: REMOTE_USER is the client's identity; Off (default)"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
 };

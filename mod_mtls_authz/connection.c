@@ -18,10 +18,34 @@ typedef struct connection {
     SSL *ssl;            /* mod_ssl's; NULL when it must not be touched any more */
     mtls_snapshot *now;  /* NULL until the handshake is over */
     bool changed_unseen; /* the certificate changed where its verdict could not be seen */
+    bool proxied;        /* it begins with the PROXY protocol */
 } connection;
 
 static connection *kept_of(conn_rec *c) {
     return ap_get_module_config(c->conn_config, &mtls_authz_module);
+}
+
+static connection *kept_or_made(conn_rec *c) {
+    connection *kept = kept_of(c);
+    if (kept != NULL)
+        return kept;
+    kept = apr_pcalloc(c->pool, sizeof *kept);
+    ap_set_module_config(c->conn_config, &mtls_authz_module, kept);
+    return kept;
+}
+
+/* The filter that reads the PROXY protocol goes away once it has done so. Behind the core's own
+ * hook, which is the very last, no other is asked. */
+static int pre_connection(conn_rec *c, void *socket) {
+    (void)socket;
+    if (c->master == NULL && !c->outgoing && mtls_reads_proxy_protocol(c))
+        kept_or_made(c)->proxied = true;
+    return OK;
+}
+
+bool mtls_connection_is_proxied(conn_rec *c) {
+    const connection *kept = kept_of(c->master != NULL ? c->master : c);
+    return kept != NULL && kept->proxied;
 }
 
 static apr_status_t clear_snapshot(void *data) {
@@ -103,19 +127,20 @@ static mtls_snapshot *take_snapshot(apr_pool_t *pool, SSL *ssl) {
 
 /* mod_ssl: a new connection. Those to backends are not ours: their certificate is no client's. */
 static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy) {
+    const mtls_server_config *config =
+        ap_get_module_config(c->base_server->module_config, &mtls_authz_module);
     if (is_proxy || c->outgoing)
         return DECLINED;
-    connection *kept = apr_pcalloc(c->pool, sizeof *kept);
-    kept->ssl = ssl;
-    ap_set_module_config(c->conn_config, &mtls_authz_module, kept);
+    mtls_evidence_begin(ssl, config->resumption != 0);
+    kept_or_made(c)->ssl = ssl;
     return DECLINED;
 }
 
 static int init_server(server_rec *s, apr_pool_t *pool, int is_proxy, SSL_CTX *ctx) {
-    (void)s;
+    const mtls_server_config *config = ap_get_module_config(s->module_config, &mtls_authz_module);
     (void)pool;
     if (!is_proxy)
-        mtls_evidence_install(ctx);
+        mtls_evidence_install(ctx, config->resumption != 0);
     return APR_SUCCESS;
 }
 
@@ -161,7 +186,10 @@ mtls_snapshot *mtls_snapshot_make(apr_pool_t *pool, conn_rec *c) {
 static const char *principal_text(apr_pool_t *pool, const mpol_client *client) {
     if (client->issuer == MPOL_NONE || client->name.data == NULL || client->name.len == 0)
         return NULL;
-    return apr_pstrcat(pool, mpol_name_kind_name(client->kind), ":",
+    const char *oid = client->oid.data != NULL ? apr_psprintf(pool, ":%.*s", (int)client->oid.len,
+                                                              (const char *)client->oid.data)
+                                               : "";
+    return apr_pstrcat(pool, mpol_name_kind_name(client->kind), oid, ":",
                        apr_pstrmemdup(pool, (const char *)client->name.data, client->name.len),
                        NULL);
 }
@@ -189,6 +217,8 @@ static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *po
     mpol_client_resolve(&policy->loaded->image, &snapshot->facts, &view->client);
     view->principal = principal_text(pool, &view->client);
     view->groups = group_names(pool, &policy->loaded->image, view->client.class);
+    view->identity = mpol_identity_name(&policy->loaded->image, view->client.identity);
+    view->issuer = mpol_issuer_name(&policy->loaded->image, view->client.issuer);
     return view;
 }
 
@@ -211,5 +241,6 @@ void mtls_connection_hooks(void) {
     static const char *const after_mod_ssl[] = {"mod_ssl.c", NULL};
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_LAST);
     ap_hook_process_connection(process_connection, after_mod_ssl, NULL, APR_HOOK_MIDDLE);
 }

@@ -64,6 +64,15 @@ bool mtls_evidence_path(SSL *ssl, X509 *leaf, mpol_path *path, bool *verified) {
     return false;
 }
 
+/* Is no session to be resumed in the virtual host that this handshake is for? Asked of the context
+ * that mod_ssl has given to the connection by the name the client wants: sessions are looked up in
+ * the first one's, whatever that name is. */
+static bool resumes_nothing(const SSL *ssl) {
+    return SSL_CTX_get_num_tickets(SSL_get_SSL_CTX(ssl)) == 0;
+}
+
+enum { DEFAULT_TICKETS = 2 }; /* of OpenSSL, in TLS 1.3 */
+
 static int generate_ticket(SSL *ssl, void *arg) {
     (void)arg;
     write_evidence(ssl, SSL_get_session(ssl));
@@ -76,10 +85,11 @@ static SSL_TICKET_RETURN decrypt_ticket(SSL *ssl, SSL_SESSION *session, const un
                                         size_t name_len, SSL_TICKET_STATUS status, void *arg) {
     mpol_path path;
     bool verified;
-    (void)ssl;
     (void)name;
     (void)name_len;
     (void)arg;
+    if (resumes_nothing(ssl))
+        return SSL_TICKET_RETURN_IGNORE;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     X509 *leaf = SSL_SESSION_get0_peer(session);
@@ -95,6 +105,8 @@ typedef int (*new_session_callback)(SSL *ssl, SSL_SESSION *session);
 static new_session_callback mod_ssl_callback;
 
 static int new_session(SSL *ssl, SSL_SESSION *session) {
+    if (resumes_nothing(ssl))
+        return 0; /* nobody keeps it */
     write_evidence(ssl, session);
     return mod_ssl_callback(ssl, session);
 }
@@ -110,7 +122,32 @@ static void wrap_new_session(SSL_CTX *ctx) {
         SSL_CTX_sess_set_new_cb(ctx, new_session);
 }
 
-void mtls_evidence_install(SSL_CTX *ctx) {
+typedef SSL_SESSION *(*get_session_callback)(SSL *ssl, const unsigned char *id, int len, int *copy);
+static get_session_callback mod_ssl_get_callback;
+
+static SSL_SESSION *get_session(SSL *ssl, const unsigned char *id, int len, int *copy) {
+    return resumes_nothing(ssl) ? NULL : mod_ssl_get_callback(ssl, id, len, copy);
+}
+
+static void wrap_get_session(SSL_CTX *ctx) {
+    get_session_callback before = SSL_CTX_sess_get_get_cb(ctx);
+    if (before == NULL || before == get_session)
+        return;
+    if (mod_ssl_get_callback == NULL)
+        mod_ssl_get_callback = before;
+    if (mod_ssl_get_callback == before)
+        SSL_CTX_sess_set_get_cb(ctx, get_session);
+}
+
+void mtls_evidence_install(SSL_CTX *ctx, bool resumption) {
     (void)SSL_CTX_set_session_ticket_cb(ctx, generate_ticket, decrypt_ticket, NULL);
     wrap_new_session(ctx);
+    wrap_get_session(ctx);
+    if (!resumption) /* a mark; tickets that are given nevertheless are not used */
+        (void)SSL_CTX_set_num_tickets(ctx, 0);
+}
+
+void mtls_evidence_begin(SSL *ssl, bool resumption) {
+    if (!resumption)
+        (void)SSL_set_num_tickets(ssl, DEFAULT_TICKETS);
 }

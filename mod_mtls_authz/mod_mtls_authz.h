@@ -28,6 +28,8 @@ typedef struct mtls_policy {
     const char *path;
     const mpol_loaded *loaded; /* NULL: nothing usable, every decision is policy-unavailable */
     const char *label;         /* name:serial:digest */
+    bool ends;                 /* it has a valid_until */
+    bool asks_users;           /* some rule has a condition on the user */
 } mtls_policy;
 
 /* The names of a Require line, as one policy knows them. */
@@ -51,14 +53,20 @@ typedef enum mtls_mode {
     MTLS_MODE_ENFORCE
 } mtls_mode;
 
+/* A directive that is on or off and has not been said. */
+#define MTLS_UNSET (-1)
+
 typedef struct mtls_dir_config {
     mtls_mode mode;
+    int remote_user;           /* MtlsRemoteUser: MTLS_UNSET, 0 or 1 */
     bool required;             /* a Require line of ours is here or in an enclosing section */
     apr_array_header_t *lines; /* mtls_requirement *, those in force; NULL for none */
 } mtls_dir_config;
 
 typedef struct mtls_server_config {
     const char *policy_path;   /* NULL: none is set */
+    const char *environment;   /* the one that its policy must be for; NULL: any */
+    int resumption;            /* MtlsResumption: MTLS_UNSET, 0 or 1 */
     const mtls_policy *policy; /* NULL: none is set */
     bool enforces;             /* some section of this server requires an identity */
 } mtls_server_config;
@@ -86,6 +94,8 @@ static inline mtls_mode mtls_effective_mode(const mtls_dir_config *config) {
 
 /* Why `Require mtls-identity` cannot stand here, with its mend; NULL when it can. */
 const char *mtls_check_require_place(cmd_parms *cmd);
+/* The same for any other directive of a section. */
+const char *mtls_check_plain_place(cmd_parms *cmd);
 /* The same for MtlsPolicyMode. */
 const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
 
@@ -106,6 +116,8 @@ typedef struct mtls_view {
     mpol_client client;
     const char *principal; /* kind:value, or NULL */
     const char *groups;    /* names with commas between, or NULL */
+    const char *identity;  /* names of the client's, or NULL */
+    const char *issuer;
 } mtls_view;
 
 /* The client certificate of a connection, as it was after a handshake; immutable. */
@@ -129,14 +141,19 @@ const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy
 /* Look at the certificate again when a renegotiation or a post-handshake authentication within this
  * very request changed it. Call at the start of a request with `fresh` false, later with true. */
 void mtls_connection_refresh(conn_rec *c, bool fresh);
+/* Does this connection begin with the PROXY protocol, which tells its client's address? */
+bool mtls_connection_is_proxied(conn_rec *c);
 /* Hook into mod_ssl. */
 void mtls_connection_hooks(void);
 
 /* Read the client's certificate path: from the handshake just made, or from what the session
  * carries. False when neither tells. `*verified` is the handshake's verdict. */
 bool mtls_evidence_path(SSL *ssl, X509 *leaf, mpol_path *path, bool *verified);
-/* Make sessions of this context carry it. */
-void mtls_evidence_install(SSL_CTX *ctx);
+/* Make sessions of this context carry it; or have none resumed, where that is not wanted. */
+void mtls_evidence_install(SSL_CTX *ctx, bool resumption);
+/* Begin a handshake with a context for which the above was said. It may turn out to be for another
+ * virtual host of the same port, which gives sessions. */
+void mtls_evidence_begin(SSL *ssl, bool resumption);
 
 /* --- requests (request.c) --------------------------------------------------------------------- */
 
@@ -149,6 +166,10 @@ typedef struct mtls_request {
     const mtls_view *view;
     mtls_mode mode; /* of the sections of the client's own path */
     bool logged;
+    bool method_override;      /* the client sent a header that names another method or path */
+    bool preflight;            /* it is a CORS preflight request */
+    const char *authorization; /* the client's own header, where a policy asks for users */
+    const char *user;          /* whom another module authenticated, not by the certificate */
     /* About the client's own path, and about the last other path: the decision, and for which
      * Require lines, path and method it was made. */
     mpol_decision client;
@@ -159,7 +180,7 @@ typedef struct mtls_request {
     const char *later_method;
     const apr_array_header_t *client_lines;
     const apr_array_header_t *later_lines;
-    /* The first look-up that was refused; NULL: none. */
+    /* The first look-up that was refused, or path for which a user is asked; NULL: none. */
     const char *lookup_uri;
     mpol_decision lookup;
     /* Whose variables were set last, and from what. */
@@ -171,6 +192,28 @@ typedef struct mtls_request {
 } mtls_request;
 
 void mtls_request_hooks(apr_pool_t *pool);
+
+/* --- where the client calls from (address.c) ------------------------------------------------- */
+
+/* The address of the TLS peer, or what the PROXY protocol says of it, IPv4 mapped into IPv6; never
+ * one from a header. `address` takes it; NULL when it is not known. */
+const uint8_t *mtls_peer_address(const request_rec *r, uint8_t address[MPOL_ADDRESS_BYTES]);
+/* Will the PROXY protocol be read from this new connection? */
+bool mtls_reads_proxy_protocol(const conn_rec *c);
+
+/* --- what the client's own headers and credentials say (headers.c, user.c) -------------------- */
+
+/* Note the headers that matter; `r` is the client's own request, as it was just read. */
+void mtls_note_headers(request_rec *r, mtls_request *kept);
+
+/* Note what is known of users before authentication, for a request or what came of it. */
+void mtls_user_before(request_rec *r);
+/* Authentication is over: take its user unless the name came from the certificate. True when the
+ * user that counts is another one than before. */
+bool mtls_user_after(request_rec *r, mtls_request *kept);
+/* Put the client's name into REMOTE_USER. */
+void mtls_user_set(request_rec *r, const mtls_view *view, const mpol_image *image,
+                   const mpol_decision *decision);
 
 /* --- what people see (report.c) ------------------------------------------------------------------
  */

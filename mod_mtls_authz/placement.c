@@ -108,6 +108,17 @@ const char *mtls_check_require_place(cmd_parms *cmd) {
     return NULL;
 }
 
+const char *mtls_check_plain_place(cmd_parms *cmd) {
+    const char *around = htaccess(cmd);
+    if (around != NULL)
+        return around;
+    around = conditional_around(cmd->directive);
+    if (around == NULL)
+        return NULL;
+    return apr_psprintf(cmd->pool, "%s cannot stand in %s>; put it into the section itself",
+                        cmd->cmd->name, around);
+}
+
 /* Does one of these directives, or of those within Require containers, require something else? */
 static bool has_other_requirement(apr_pool_t *pool, const ap_directive_t *directive) {
     for (; directive != NULL; directive = directive->next) {
@@ -120,14 +131,9 @@ static bool has_other_requirement(apr_pool_t *pool, const ap_directive_t *direct
 }
 
 const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode) {
-    const char *around = htaccess(cmd);
-    if (around != NULL)
-        return around;
-    around = conditional_around(cmd->directive);
-    if (around != NULL)
-        return apr_psprintf(cmd->pool,
-                            "MtlsPolicyMode cannot stand in %s>; put it into the section itself",
-                            around);
+    const char *wrong = mtls_check_plain_place(cmd);
+    if (wrong != NULL)
+        return wrong;
     const ap_directive_t *section = cmd->directive->parent;
     if (mode == MTLS_MODE_OFF &&
         (section == NULL || !has_other_requirement(cmd->temp_pool, section->first_child)))

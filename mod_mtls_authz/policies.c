@@ -87,11 +87,40 @@ static mpol_status check_end(const char *path, const mpol_loaded *loaded, mpol_e
                           "the valid_until of %s has passed", path);
 }
 
-static mpol_status load_file(const char *path, mpol_loaded *loaded, mpol_error *error) {
+/* The first server that takes this path's policy but wants another environment; NULL: none. */
+static const mtls_server_config *wants_other(const loading *l, const char *path,
+                                             const mpol_loaded *loaded) {
+    const char *found = mpol_policy_environment(&loaded->image);
+    for (const server_rec *server = l->main_server; server != NULL; server = server->next) {
+        const mtls_server_config *config = config_of(server);
+        if (config->policy_path != NULL && strcmp(config->policy_path, path) == 0 &&
+            config->environment != NULL &&
+            (found == NULL || strcmp(found, config->environment) != 0))
+            return config;
+    }
+    return NULL;
+}
+
+static mpol_status check_environment(const loading *l, const char *path, const mpol_loaded *loaded,
+                                     mpol_error *error) {
+    const char *found = mpol_policy_environment(&loaded->image);
+    const mtls_server_config *config = wants_other(l, path, loaded);
+    if (config == NULL)
+        return MPOL_OK;
+    return mpol_error_set(error, MPOL_UNSAFE,
+                          "give the policy of this environment, or mend MtlsPolicyEnvironment",
+                          "%s is for environment %s, not %s", path,
+                          found != NULL ? found : "none in particular", config->environment);
+}
+
+static mpol_status load_file(const loading *l, const char *path, mpol_loaded *loaded,
+                             mpol_error *error) {
     mpol_status status = mpol_load(path, MPOL_TRUST_STRICT, loaded, error);
     if (status != MPOL_OK)
         return status;
     status = check_end(path, loaded, error);
+    if (status == MPOL_OK)
+        status = check_environment(l, path, loaded, error);
     if (status != MPOL_OK)
         mpol_unload(loaded);
     return status;
@@ -114,7 +143,7 @@ static const mpol_loaded *load_or_keep(loading *l, const char *path) {
     mpol_loaded loaded;
     mpol_error error;
     retained_policy *kept = find_retained(l, path);
-    mpol_status status = load_file(path, &loaded, &error);
+    mpol_status status = load_file(l, path, &loaded, &error);
     if (status == MPOL_OK && kept == NULL && (kept = add_retained(l, path)) == NULL) {
         mpol_unload(&loaded);
         status = mpol_error_set(&error, MPOL_NO_MEMORY, "free memory", "no memory");
@@ -125,11 +154,20 @@ static const mpol_loaded *load_or_keep(loading *l, const char *path) {
         take_loaded(l, kept, &loaded);
         return &kept->loaded;
     }
-    bool usable = kept != NULL && kept->loaded.mapping != NULL;
+    bool usable =
+        kept != NULL && kept->loaded.mapping != NULL && wants_other(l, path, &kept->loaded) == NULL;
     complain(l, &error,
              usable ? "the policy loaded before stays in force"
                     : "its servers answer policy-unavailable until it is mended");
     return usable ? &kept->loaded : NULL;
+}
+
+/* Does any rule ask who is logged in? Only then do requests pay for looking. */
+static bool asks_users(const mpol_image *image) {
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_RULES); i++)
+        if ((MPOL_U32(image, RULES, i, MPOL_RULE_FLAGS) & MPOL_RULE_HAS_USERS) != 0)
+            return true;
+    return false;
 }
 
 static const mtls_policy *policy_of_path(loading *l, const char *path) {
@@ -140,10 +178,13 @@ static const mtls_policy *policy_of_path(loading *l, const char *path) {
     policy->path = path;
     policy->loaded = load_or_keep(l, path);
     policy->label = "-";
-    if (policy->loaded != NULL)
+    if (policy->loaded != NULL) {
+        policy->ends = mpol_policy_valid_until(&policy->loaded->image) != 0;
+        policy->asks_users = asks_users(&policy->loaded->image);
         policy->label = apr_psprintf(
             l->pool, "%s:%" APR_UINT64_T_FMT ":%s", mpol_policy_name(&policy->loaded->image),
             (apr_uint64_t)mpol_policy_serial(&policy->loaded->image), policy->loaded->digest_hex);
+    }
     apr_hash_set(l->policies, path, APR_HASH_KEY_STRING, policy);
     return policy;
 }
@@ -311,6 +352,11 @@ static void announce(const loading *l, const server_rec *server) {
                      server_name(l->pool, server));
     if (config->policy->loaded == NULL)
         return;
+    if (!mpol_policy_production(&config->policy->loaded->image))
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, l->main_server,
+                     "MTLS0008: %s: policy %s says that it is not for production",
+                     server_name(l->pool, server),
+                     mpol_policy_name(&config->policy->loaded->image));
     const mpol_image *image = &config->policy->loaded->image;
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, l->main_server,
                  "MTLS0007: %s: policy %s serial %" APR_UINT64_T_FMT

@@ -58,10 +58,10 @@ static const char *decision_word(const mpol_decision *decision, mtls_mode mode) 
     return mode == MTLS_MODE_REPORT ? "would-deny" : "deny";
 }
 
-static void set_client(request_rec *r, const mtls_view *view, const mpol_image *image,
-                       const mtls_snapshot *snapshot, const mpol_decision *decision) {
-    set(r, "MTLS_IDENTITY", mpol_identity_name(image, decision->identity));
-    set(r, "MTLS_ISSUER", mpol_issuer_name(image, decision->issuer));
+static void set_client(request_rec *r, const mtls_view *view, const mtls_snapshot *snapshot,
+                       const mpol_decision *decision) {
+    set(r, "MTLS_IDENTITY", decision->identity != MPOL_NONE ? view->identity : NULL);
+    set(r, "MTLS_ISSUER", decision->issuer != MPOL_NONE ? view->issuer : NULL);
     set(r, "MTLS_GROUPS", decision->identity != MPOL_NONE ? view->groups : NULL);
     set(r, "MTLS_PRINCIPAL", decision->issuer != MPOL_NONE ? view->principal : NULL);
     set(r, "MTLS_CERT_SHA256", snapshot->sha256);
@@ -71,7 +71,7 @@ static void set_client(request_rec *r, const mtls_view *view, const mpol_image *
 
 /* A grant to everyone is made without a look at who asks: it says nothing of that. */
 static bool names_client(const mpol_decision *decision) {
-    return decision->reason != MPOL_REASON_ALLOWED || decision->identity != MPOL_NONE;
+    return decision->reason != MPOL_REASON_ALLOWED || decision->issuer != MPOL_NONE;
 }
 
 static void set_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
@@ -85,7 +85,7 @@ static void set_variables(request_rec *r, const mtls_policy *policy, const mtls_
     set(r, "MTLS_RULE", mpol_rule_name(image, decision->rule));
     set(r, "MTLS_ROUTE", mpol_route_name(image, kept->client.route));
     if (kept->view != NULL && names_client(decision))
-        set_client(r, kept->view, image, kept->snapshot, decision);
+        set_client(r, kept->view, kept->snapshot, decision);
 }
 
 void mtls_report_variables(request_rec *r, const mtls_policy *policy, mtls_request *kept,
@@ -135,9 +135,11 @@ void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
         quoted(r, uri != NULL ? uri : r->unparsed_uri));
     if (image != NULL)
         line = apr_psprintf(
-            r->pool, "%s route=%s rule=%s identity=%s issuer=%s principal=%s policy=%s", line,
+            r->pool, "%s route=%s rule=%s%s%s identity=%s issuer=%s principal=%s policy=%s", line,
             or_dash(mpol_route_name(image, decision->route)),
             or_dash(mpol_rule_name(image, decision->rule)),
+            decision->condition != MPOL_CONDITION_NONE ? " condition=" : "",
+            mpol_condition_name(decision->condition),
             or_dash(mpol_identity_name(image, decision->identity)),
             or_dash(mpol_issuer_name(image, decision->issuer)),
             quoted(r, kept->view != NULL ? kept->view->principal : NULL), policy->label);

@@ -43,10 +43,14 @@ static mtls_request *kept_of(const request_rec *r) {
     return ap_get_module_config(r->request_config, &mtls_authz_module);
 }
 
-static const mpol_decision unavailable = {MPOL_REASON_POLICY_UNAVAILABLE, MPOL_NONE, MPOL_NONE,
-                                          MPOL_NONE, MPOL_NONE};
-static const mpol_decision internal_error = {MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE,
-                                             MPOL_NONE, MPOL_NONE};
+static const mpol_decision unavailable = {MPOL_REASON_POLICY_UNAVAILABLE,
+                                          MPOL_NONE,
+                                          MPOL_NONE,
+                                          MPOL_NONE,
+                                          MPOL_NONE,
+                                          MPOL_CONDITION_NONE};
+static const mpol_decision internal_error = {
+    MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE, MPOL_NONE, MPOL_NONE, MPOL_CONDITION_NONE};
 
 /* Record what the client asked for, before any other module can change it. */
 static mtls_request *keep(request_rec *r) {
@@ -54,6 +58,9 @@ static mtls_request *keep(request_rec *r) {
     mpol_bytes raw = span(r->unparsed_uri != NULL ? r->unparsed_uri : "");
     kept->method = r->method;
     kept->client = internal_error; /* until it is decided */
+    mtls_note_headers(r, kept);
+    if (server_config(r)->policy != NULL && server_config(r)->policy->asks_users)
+        kept->authorization = apr_table_get(r->headers_in, "Authorization");
     if (!mpol_target_plain(raw, &kept->target))
         mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
     ap_set_module_config(r->request_config, &mtls_authz_module, kept);
@@ -101,26 +108,6 @@ static mtls_mode mode_of(const request_rec *r, const mtls_request *kept) {
     return kept->mode > here ? kept->mode : here;
 }
 
-/* The address of the TLS peer, or what the PROXY protocol says of it; never one from a header. */
-static const uint8_t *peer_address(const request_rec *r, uint8_t address[MPOL_ADDRESS_BYTES]) {
-    const apr_sockaddr_t *peer = r->connection->client_addr;
-    if (peer == NULL)
-        return NULL;
-    if (peer->family == APR_INET) {
-        memset(address, 0, 10);
-        address[10] = address[11] = 0xff;
-        memcpy(address + 12, peer->ipaddr_ptr, 4);
-        return address;
-    }
-#if APR_HAVE_IPV6
-    if (peer->family == APR_INET6) {
-        memcpy(address, peer->ipaddr_ptr, MPOL_ADDRESS_BYTES);
-        return address;
-    }
-#endif
-    return NULL;
-}
-
 /* The Require lines in force, as this policy knows their names. */
 static const mpol_name_filter *filters_of(const request_rec *r, const mtls_dir_config *config,
                                           const mtls_policy *policy, uint32_t *count) {
@@ -141,12 +128,20 @@ static const mpol_name_filter *filters_of(const request_rec *r, const mtls_dir_c
 
 /* Decide one path for the client of this request. */
 static void decide(const request_rec *r, const mtls_request *kept, const mtls_policy *policy,
-                   const mpol_target *target, const char *method, mpol_decision *decision) {
+                   const mpol_target *target, const char *method, mpol_arrival arrival,
+                   mpol_decision *decision) {
     uint8_t address[MPOL_ADDRESS_BYTES] MPOL_UNFILLED;
     uint32_t count;
     const mpol_name_filter *filters = filters_of(r, dir_config(r), policy, &count);
-    mpol_request request = {span(method), span(r->hostname), target, peer_address(r, address),
-                            (int64_t)apr_time_sec(r->request_time)};
+    mpol_request request = {.method = span(method),
+                            .host = span(r->hostname),
+                            .target = target,
+                            .address = mtls_peer_address(r, address),
+                            .now_s = (int64_t)apr_time_sec(r->request_time),
+                            .user = span(kept->user),
+                            .arrival = arrival,
+                            .preflight = kept->preflight && arrival == MPOL_ARRIVAL_CLIENT,
+                            .method_override = kept->method_override};
     mpol_decide(&policy->loaded->image, &request, &kept->view->client, filters, count, decision);
 }
 
@@ -177,7 +172,7 @@ static const mpol_decision *decide_client(request_rec *r, mtls_request *kept,
     const apr_array_header_t *lines = dir_config(r)->lines;
     if (kept->client_decided && same_lines(kept->client_lines, lines))
         return &kept->client;
-    decide(r, kept, policy, &kept->target, kept->method, &kept->client);
+    decide(r, kept, policy, &kept->target, kept->method, MPOL_ARRIVAL_CLIENT, &kept->client);
     kept->settled = NULL;
     kept->client_decided = true;
     kept->client_lines = keep_lines(r, lines);
@@ -194,7 +189,8 @@ static const mpol_decision *decide_later(request_rec *r, mtls_request *kept,
         return &kept->later;
     mpol_bytes uri = span(r->uri != NULL ? r->uri : "");
     mpol_target_decoded(uri, apr_palloc(r->pool, uri.len + 1u), &target);
-    decide(r, kept, policy, &target, r->method, &kept->later);
+    decide(r, kept, policy, &target, r->method,
+           is_error_page(r) ? MPOL_ARRIVAL_ERROR : MPOL_ARRIVAL_LATER, &kept->later);
     kept->later_uri = apr_pstrdup(root_of(r)->pool, r->uri);
     kept->later_method = apr_pstrdup(root_of(r)->pool, r->method);
     kept->later_lines = keep_lines(r, lines);
@@ -219,6 +215,16 @@ typedef struct judgement {
     mtls_mode mode;
 } judgement;
 
+/* What was decided before is void: the client is known to be another one. */
+static void forget(mtls_request *kept) {
+    kept->client_decided = false;
+    kept->settled = NULL;
+    kept->later_uri = NULL;
+    kept->reported = NULL;
+    if (kept->lookup.reason == MPOL_REASON_USER_REQUIRED)
+        kept->lookup_uri = NULL;
+}
+
 /* See who the client is to the policy. A certificate that was renegotiated within this request
  * makes what was decided before void. */
 static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy *policy) {
@@ -231,10 +237,7 @@ static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy
         now = mtls_snapshot_make(root_of(r)->pool, r->connection);
     if (now != NULL && now != kept->snapshot) {
         kept->snapshot = now;
-        kept->client_decided = false;
-        kept->settled = NULL;
-        kept->later_uri = NULL;
-        kept->reported = NULL;
+        forget(kept);
     }
     kept->view = mtls_connection_view(kept->snapshot, policy);
     return kept->view != NULL;
@@ -312,7 +315,8 @@ static void log_denial(request_rec *r, const judgement *j) {
     j->kept->logged = true;
 }
 
-/* The request is answered: was it a refused look-up that became the answer? */
+/* The request is answered: was it a refused look-up, or a question for a user, that became the
+ * answer? */
 static int log_transaction(request_rec *r) {
     mtls_request *kept = kept_of(r);
     const request_rec *last = r;
@@ -320,7 +324,9 @@ static int log_transaction(request_rec *r) {
         return DECLINED;
     while (last->next != NULL)
         last = last->next;
-    if (last->status != mpol_reason_http_status(kept->lookup.reason))
+    bool asked =
+        kept->lookup.reason == MPOL_REASON_USER_REQUIRED && last->status == HTTP_UNAUTHORIZED;
+    if (!asked && last->status != mpol_reason_http_status(kept->lookup.reason))
         return DECLINED;
     kept->logged = true;
     mtls_report_denial(r, APLOG_INFO, server_config(r)->policy, kept, &kept->lookup,
@@ -328,14 +334,44 @@ static int log_transaction(request_rec *r) {
     return DECLINED;
 }
 
-static void report(request_rec *r, const judgement *j) {
+/* Authentication comes next. Should it answer 401 by itself, that is the answer to this. */
+static void note_question(request_rec *r, const judgement *j) {
+    const char *own = r->unparsed_uri != NULL ? r->unparsed_uri : r->uri;
+    if (j->kept->lookup_uri != NULL)
+        return;
+    j->kept->lookup_uri = apr_pstrdup(root_of(r)->pool, j->later_uri != NULL ? j->later_uri : own);
+    j->kept->lookup = *j->decision;
+}
+
+/* The variables are about the client's own path, unless another one failed. */
+static void set_variables(request_rec *r, const judgement *j) {
+    mtls_request *kept = j->kept;
+    const mpol_decision *about = j->decision;
+    if (is_allowed(about) && j->later_uri != NULL && kept->client_decided)
+        about = &kept->client;
     /* Others may have set our variables since, from a header even. The memory of a subrequest is
      * used again for another, so those are never taken for reported. */
-    if (r->main != NULL || j->kept->reported_reason != j->decision->reason ||
-        !mtls_report_stands(r, j->kept))
-        mtls_report_variables(r, j->policy, j->kept, j->decision, j->mode);
-    j->kept->reported_reason = j->decision->reason;
+    if (r->main != NULL || kept->reported_reason != about->reason || !mtls_report_stands(r, kept))
+        mtls_report_variables(r, j->policy, kept, about, j->mode);
+    kept->reported_reason = about->reason;
+}
+
+static void report(request_rec *r, const judgement *j) {
+    set_variables(r, j);
     log_denial(r, j);
+}
+
+/* Is a user all that is missing, and is there a way to ask for one? */
+static bool asks_for_user(const request_rec *r, const mpol_decision *decision) {
+    return decision->reason == MPOL_REASON_USER_REQUIRED && ap_auth_type((request_rec *)r) != NULL;
+}
+
+/* The answer to a request that does not pass. */
+static int refusal(request_rec *r, const mpol_decision *decision) {
+    if (!asks_for_user(r, decision))
+        return mpol_reason_http_status(decision->reason);
+    ap_note_auth_failure(r);
+    return HTTP_UNAUTHORIZED;
 }
 
 /* The provider: the policy's answer for the path httpd has come to. */
@@ -346,22 +382,52 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     if (mtls_effective_mode(dir_config(r)) == MTLS_MODE_OFF || !begin(r, &j))
         return AUTHZ_DENIED; /* switched off here; the other Require decides */
     judge(r, &j);
+    if (asks_for_user(r, j.decision) && !passes(&j)) {
+        set_variables(r, &j);
+        note_question(r, &j);
+        return AUTHZ_DENIED_NO_USER; /* after authentication we are asked again */
+    }
     report(r, &j);
     if (passes(&j))
         return AUTHZ_GRANTED;
     return is_servers_fault(j.decision) ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
 }
 
-/* The provider's answer can only be 403 or 500; what else a fault asks for is answered here. */
+/* The provider's answer can only be 403 or 500; 503, for a policy that has ended, is answered here.
+ */
 static int access_checker(request_rec *r) {
     judgement j MPOL_UNFILLED;
-    if (!begin(r, &j))
+    const mtls_policy *policy = server_config(r)->policy;
+    if (policy == NULL || !policy->ends || !begin(r, &j))
         return DECLINED;
     judge(r, &j);
     if (passes(&j) || !is_servers_fault(j.decision))
         return DECLINED;
     report(r, &j);
     return mpol_reason_http_status(j.decision->reason);
+}
+
+/* Before and after authentication, where the policy asks for users. The first leaves it to others;
+ * the second answers for itself, because httpd makes 401 of any refusal that comes after a login.
+ */
+static int check_user_id(request_rec *r) {
+    judgement j MPOL_UNFILLED;
+    if (begin(r, &j) && j.policy != NULL && j.policy->asks_users)
+        mtls_user_before(r);
+    return DECLINED;
+}
+
+static int auth_checker(request_rec *r) {
+    judgement j MPOL_UNFILLED;
+    if (!begin(r, &j))
+        return DECLINED;
+    if (j.policy != NULL && j.policy->asks_users && mtls_user_after(r, j.kept))
+        forget(j.kept);
+    judge(r, &j);
+    if (passes(&j))
+        return DECLINED;
+    report(r, &j);
+    return refusal(r, j.decision);
 }
 
 /* The last word: runs for every request and subrequest, also where httpd asked no provider or
@@ -372,7 +438,11 @@ static int fixups(request_rec *r) {
         return DECLINED;
     judge(r, &j);
     report(r, &j);
-    return passes(&j) ? DECLINED : mpol_reason_http_status(j.decision->reason);
+    if (!passes(&j))
+        return refusal(r, j.decision);
+    if (dir_config(r)->remote_user == 1 && j.kept->view != NULL)
+        mtls_user_set(r, j.kept->view, &j.policy->loaded->image, &j.kept->client);
+    return DECLINED;
 }
 
 /* TRACE and OPTIONS * are answered in this phase and never reach authorization. */
@@ -383,8 +453,7 @@ static int map_to_storage(request_rec *r) {
     bool options = kept->target.asterisk && strcmp(r->method, "OPTIONS") == 0;
     if (!options && strcmp(r->method, "TRACE") != 0)
         return DECLINED;
-    const mpol_decision refused = {MPOL_REASON_METHOD_UNSUPPORTED, MPOL_NONE, MPOL_NONE, MPOL_NONE,
-                                   MPOL_NONE};
+    const mpol_decision refused = mpol_decision_of(MPOL_REASON_METHOD_UNSUPPORTED);
     judgement j = {server_config(r)->policy, kept, &refused, NULL, MTLS_MODE_ENFORCE};
     report(r, &j);
     return HTTP_FORBIDDEN;
@@ -397,6 +466,8 @@ void mtls_request_hooks(apr_pool_t *pool) {
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_access_checker(access_checker, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
+    ap_hook_check_authz(auth_checker, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_FIRST);
     /* Answers depend on the path: anything but per URI would let httpd skip the question for paths

@@ -3,6 +3,7 @@
 """mtls-policy as people and scripts meet it: verbs, options, exit codes, what goes to which stream, and that a compiled
 policy is replaced whole or not at all."""
 
+import hashlib
 import json
 import os
 import resource
@@ -10,61 +11,13 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tap import main, test, test_each
-
-TOP_BUILDDIR = Path(os.environ.get('top_builddir') or Path(__file__).resolve().parents[2])
-TOOL = os.environ.get('MTLS_POLICY_TOOL') or str(TOP_BUILDDIR / 'mtls-policy')
-TOOLS = Path(os.environ.get('MTLS_TOOLS') or TOP_BUILDDIR / 'tests/tools')
-YES, NO, TROUBLE = 0, 1, 2
-VERBS = ('check', 'compile', 'show', 'explain')
-
-_folder = tempfile.TemporaryDirectory(prefix='mtls-cli-')
-PLACE = Path(_folder.name)
-POLICY = {
-    'name': 'demo', 'serial': 4,
-    'issuers': {'corp': {'certificates': [{'file': 'ca.crt'}], 'names': ['cn']}},
-    'identities': {'billing': {'issuer': 'corp', 'cn': 'billing'}},
-    'routes': {'order': {'hosts': ['api.example'], 'methods': ['GET'], 'paths': ['/o']},
-               'open': {'hosts': ['api.example'], 'methods': ['GET'], 'paths': ['/open']}},
-    'rules': {'read': {'effect': 'allow', 'subjects': ['billing'], 'routes': ['order'], 'networks': ['10.0.0.0/8'],
-                       'valid_from': '2026-01-01T00:00:00Z'},
-              'public': {'effect': 'allow', 'subjects': ['everyone'], 'routes': ['open'], 'acknowledge': ['everyone']}},
-}
-
-
-def make_place():
-    spec = ('name=ca ca=1 issuer=self cn=ca\nname=leaf issuer=ca cn=billing eku=client '
-            'notbefore=1767225600 notafter=4102444800\n'
-            'name=server issuer=ca cn=billing eku=server\nname=stranger issuer=self cn=billing\n')
-    subprocess.run([str(TOOLS / 'mint'), str(PLACE)], input=spec, text=True, check=True)
-    write('good.json', POLICY)
-    write('bad.json', {'name': 'X'})
-    write('warned.json', {**POLICY, 'rules': {'read': {**POLICY['rules']['read'], 'acknowledge': ['everyone']}}})
-    expect(run('compile', 'good.json', '-o', 'good.mtlsp'), YES)
-
-
-def write(name, content):
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    (PLACE / name).write_bytes(data)
-    return name
-
-
-def run(*arguments, stdin=b'', **options):
-    return subprocess.run([TOOL, *arguments], cwd=PLACE, input=stdin, capture_output=True, **options)
-
-
-def expect(done, status, out=b'', err=b''):
-    assert done.returncode == status, done
-    assert out in done.stdout and err in done.stderr, done
-    return done
-
-
-def silent(stream, done):
-    assert stream == b'', done
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from cli import (NO, PLACE, POLICY, TOOL, TROUBLE, VERBS, YES, expect, folder_with, make_place, only_the_old_file,  # noqa: E402
+                 run, silent, write)
+from tap import main, test, test_each  # noqa: E402
 
 
 # --- the command as a whole ----------------------------------------------------------------------
@@ -97,32 +50,37 @@ def test_what_is_no_verb(*arguments):
     silent(done.stdout, done)
 
 
-EXPLAIN = ('explain', 'good.mtlsp', '--request', 'GET https://api.example/o')
+@test_each(
+    ('check',), ('compile',), ('compile', 'good.json'), ('compile', '-o', 'x'), ('compile', 'good.json', 'good.json', '-o', 'x'),
+    ('compile', 'good.json', '-o', '-'), ('compile', 'good.json', '-o', 'x', '-o', 'x'), ('show',), ('show', 'good.json', 'good.json'),
+    ('show', '--list', 'people', 'good.json'), ('show', '--list', 'routes', '--source', 'good.json'), ('fmt',), ('explain',),
+    ('fmt', 'good.json', 'good.json'), ('fmt', 'good.json', '-o', '-'), ('fmt', 'good.json', '--check', '--write'),
+    ('fmt', 'good.json', '--check', '-o', 'x'), ('fmt', '-', '--write'), ('fmt', '--format', 'json', 'good.json'),
+    ('check', '--format', 'yaml', 'good.json'), ('check', '--strict', '--strict', 'good.json'), ('check', '-x', 'good.json'))
+def test_wrong_usage_tells_the_right_one(*arguments):
+    done = expect(run(*arguments), TROUBLE, err=f'mtls-policy {arguments[0]}: '.encode())
+    assert f'Usage: mtls-policy {arguments[0]} '.encode() in done.stderr, done
+    silent(done.stdout, done)
+    assert not (PLACE / 'x').exists()
 
 
 @test_each(
-    ('check',), ('compile',), ('compile', 'good.json'), ('compile', '-o', 'x'), ('compile', 'good.json', 'good.json', '-o', 'x'),
-    ('show',), ('show', 'good.json', 'good.json'), ('explain',), EXPLAIN, (*EXPLAIN, '--no-cert', '--identity', 'billing'),
-    (*EXPLAIN, '--no-cert', '--cert', 'leaf.crt'), ('explain', 'good.mtlsp', '--no-cert'),
-    ('explain', '--request', 'GET https://h/', '--no-cert'), (*EXPLAIN, '--no-cert', '--from', 'peer'),
-    (*EXPLAIN, '--no-cert', '--from', '10.0.0.0/8'), (*EXPLAIN, '--no-cert', '--at', 'now'),
-    (*EXPLAIN, '--no-cert', '--at', '2027-02-30T00:00:00Z'), ('explain', 'good.mtlsp', '--no-cert', '--request', 'GET /o'),
-    ('explain', 'good.mtlsp', '--no-cert', '--request', 'https://api.example/o'))
-def test_wrong_usage_tells_the_right_one(*arguments):
-    done = expect(run(*arguments), TROUBLE, err=f'Usage: mtls-policy {arguments[0]} '.encode())
-    silent(done.stdout, done)
-    assert not (PLACE / 'x').exists()
+    ('no policy document is named', 'check'), ('no policy document is named', 'fmt'), ('with -o, the file', 'compile', 'good.json'),
+    ('name one policy', 'show'), ('--list has no "people"', 'show', '--list', 'people', 'good.json'),
+    ('questions of their own', 'show', '--list', 'routes', '--source', 'good.json'), ('questions of their own', 'show', '--rows', '--source', 'good.json'), ('take several', 'fmt', 'good.json', 'good.json'),
+    ('-o names a file', 'fmt', 'good.json', '-o', '-'), ('choose one of', 'fmt', 'good.json', '--check', '--write'),
+    ('cannot replace standard input', 'fmt', '-', '--write'), ('goes with --check', 'fmt', '--format', 'json', 'good.json'),
+    ('text or json, not "yaml"', 'check', '--format', 'yaml', 'good.json'), ('--strict stands twice', 'check', '--strict', '--strict'),
+    ('no option -x', 'check', '-x'), ('no option --nonsense', 'check', '--nonsense'), ('--strict takes no value', 'check', '--strict=1'),
+    ('--output needs a value', 'compile', 'good.json', '-o'), ('--format needs a value', 'show', '--format'),
+    ('no option --\\x1b[31m', 'show', '--\x1b[31m'))
+def test_wrong_usage_says_what(what, *arguments):
+    expect(run(*arguments), TROUBLE, err=what.encode())
 
 
 @test_each(*[(verb,) for verb in VERBS])
 def test_an_unknown_option(verb):
     silent(expect(run(verb, '--nonsense', 'good.json'), TROUBLE, err=b'--nonsense').stdout, verb)
-
-
-@test
-def test_an_option_without_its_value():
-    for arguments in (('compile', 'good.json', '-o'), (*EXPLAIN, '--cert')):
-        assert expect(run(*arguments), TROUBLE).stderr
 
 
 @test
@@ -188,24 +146,12 @@ def test_what_is_printed_is_safe_to_print():
 
 @test_each(('',), ('/',), ('.',), ('missing/p.json',))
 def test_what_cannot_be_read(path):
-    for arguments in (('check', path), ('compile', path, '-o', 'x'), ('show', path)):
+    for arguments in (('check', path), ('compile', path, '-o', 'x'), ('show', path), ('fmt', path), ('fmt', '--write', path)):
         done = expect(run(*arguments), TROUBLE, err=b'mtls-policy: ')
         silent(done.stdout, done)
 
 
 # --- compile ---------------------------------------------------------------------------------------
-
-
-def folder_with(old=b'the old file'):
-    made = Path(tempfile.mkdtemp(dir=PLACE))
-    if old is not None:
-        (made / 'out').write_bytes(old)
-    return made
-
-
-def only_the_old_file(folder):
-    assert [entry.name for entry in folder.iterdir()] == ['out'], list(folder.iterdir())
-    assert (folder / 'out').read_bytes() == b'the old file'
 
 
 @test
@@ -292,7 +238,7 @@ def test_an_output_that_is_a_folder():
 
 @test
 def test_show_tells_the_same_of_source_and_image():
-    done = expect(run('show', 'good.mtlsp'), YES, b'name        demo\nserial      4\nvalid until no end\nformat      1.0\n')
+    done = expect(run('show', 'good.mtlsp'), YES, b'name        demo\nenvironment none\nproduction  yes\nserial      4\nvalid until no end\nformat      1.0\n')
     assert expect(run('show', 'good.json'), YES).stdout == done.stdout
     for line in (b'issuers     1\n', b'identities  1\n', b'routes      2\n', b'rules       2\n'):
         assert line in done.stdout, done
@@ -319,63 +265,87 @@ def test_broken_images():
     expect(run('show', write('version', image[:8] + b'\2' + image[9:])), TROUBLE, err=b'another format version (FORMAT 1.3)')
 
 
-# --- explain -----------------------------------------------------------------------------------------
-
-INSIDE = ('--from', '10.1.2.3', '--at', '2026-06-01T12:00:00Z')
-
-
-def fields(done):
-    lines = done.stdout.decode().splitlines()
-    return lines[0], dict(line.split(None, 1) for line in lines[2:])
-
-
-@test_each(('--identity', 'billing'), ('--cert', 'leaf.crt'))
-def test_explain_allows(*who):
-    for policy in ('good.mtlsp', 'good.json'):
-        done = expect(run('explain', policy, '--request', 'GET https://api.example/o', *who, *INSIDE), YES)
-        first, found = fields(done)
-        assert first == 'allow allowed' and done.stderr == b'', done
-        assert found == {'route': 'order', 'rule': 'read', 'identity': 'billing', 'issuer': 'corp', 'principal': 'cn:billing'}, found
+@test
+def test_show_tells_what_the_document_says_of_itself():
+    done = expect(run('show', 'large.mtlsp'), YES)
+    for line in (b'environment staging\n', b'production  no\n', b'valid until 2099-01-01T00:00:00Z\n', b'groups      2\n'):
+        assert line in done.stdout, done
+    assert b'combined    0\n' in expect(run('show', 'good.mtlsp'), YES).stdout
+    crossing = {'name': 'x', 'issuers': {'m': {'certificates': [{'file': 'mesh.crt'}], 'names': ['spiffe']}},
+                'identities': {'l': {'issuer': 'm', 'spiffe': 'spiffe://m/a/*'}, 'r': {'issuer': 'm', 'spiffe': 'spiffe://m/*/b'}}}
+    write('crossing.json', crossing)
+    assert b'combined    1\n' in expect(run('show', 'crossing.json'), YES).stdout
 
 
-@test_each(
-    ('deny no-certificate', '--no-cert', *INSIDE), ('deny indeterminate', '--identity', 'billing', '--at', '2026-06-01T12:00:00Z'),
-    ('deny condition-not-met', '--identity', 'billing', '--from', '11.0.0.1', '--at', '2026-06-01T12:00:00Z'),
-    ('deny condition-not-met', '--identity', 'billing', '--from', '10.0.0.1', '--at', '2025-12-31T23:59:59Z'),
-    ('deny issuer-unknown', '--cert', 'stranger.crt'), ('deny certificate-not-verified', '--cert', 'server.crt'),
-    ('deny certificate-expired', '--cert', 'leaf.crt', '--at', '2200-01-01T00:00:00Z'),
-    ('deny certificate-not-yet-valid', '--cert', 'leaf.crt', '--at', '2001-01-01T00:00:00Z'))
-def test_explain_denies(answer, *who):
-    done = expect(run(*EXPLAIN, *who), NO)
-    assert fields(done)[0] == answer and done.stderr == b'', done
+@test_each(('issuers', 'corp devices mesh'), ('identities', 'any billing host printer tenant'), ('groups', 'all some'),
+           ('routes', 'closed inner order page tenant'), ('rules', 'orders stop tenants'))
+def test_show_lists_names(kind, names):
+    for policy in ('large.json', 'large.mtlsp'):
+        assert expect(run('show', '--list', kind, policy), YES).stdout.decode().split() == names.split()
 
 
 @test
-def test_explain_remarks():
-    assert 'handshake' in fields(run(*EXPLAIN, '--cert', 'stranger.crt'))[1]['remark']
-    assert 'purpose' in fields(run(*EXPLAIN, '--cert', 'server.crt'))[1]['remark']
+def test_show_rows_has_an_example_for_each():
+    lines = expect(run('show', '--rows', 'crossing.json'), YES).stdout.decode().splitlines()
+    assert lines and all(line.count('  ') >= 2 and 'no certificate' not in line for line in lines), lines
+    assert [line for line in lines if '+' in line.split('  ')[0]], lines
+
+
+# --- the source within --------------------------------------------------------------------------------
+
+
+def fields_of_show(name):
+    return dict(line.split(None, 1) for line in run('show', name).stdout.decode().splitlines())
+
+
+@test_each(('good',), ('large',))
+def test_the_source_makes_the_same_policy(name):
+    done = expect(run('show', '--source', f'{name}.mtlsp'), YES)
+    silent(done.stderr, done)
+    assert expect(run('show', '--source', f'{name}.json'), YES).stdout == done.stdout
+    write('again.json', done.stdout)
+    expect(run('compile', 'again.json', '-o', 'again.mtlsp'), YES)
+    assert (PLACE / 'again.mtlsp').read_bytes() == (PLACE / f'{name}.mtlsp').read_bytes()
+    assert fields_of_show(f'{name}.mtlsp')['source'] == hashlib.sha256(done.stdout).hexdigest()
+
+
+def forge(name, change):
+    """A compiled policy whose source was changed, with a digest that fits."""
+    image = bytearray((PLACE / 'good.mtlsp').read_bytes())
+    source = run('show', '--source', 'good.mtlsp').stdout
+    changed = change(source)
+    at = image.rindex(source)
+    assert len(changed) == len(source) != 0 and changed != source and at + len(source) <= len(image)
+    image[at:at + len(source)] = changed
+    image[64:96] = bytes(32)
+    image[64:96] = hashlib.sha256(image).digest()
+    return write(name, bytes(image))
+
+
+@test_each((b'"billing"', b'"others_"'), (b'10.0.0.0/8', b'11.0.0.0/8'), (b'"name"', b'"nane"'), (b'{', b'['))
+def test_a_source_that_is_not_the_tables_is_not_shown(old, new):
+    forged = forge('forged.mtlsp', lambda source: source.replace(old, new))
+    expect(run('show', forged), YES)  # the tables are good
+    done = expect(run('show', '--source', forged), TROUBLE, err=b'forged.mtlsp does not come from the source that it holds')
+    silent(done.stdout, done)
 
 
 @test
-def test_explain_without_tls():
-    request = ('explain', 'good.mtlsp', '--no-cert', '--request')
-    assert fields(expect(run(*request, 'GET http://api.example/o'), NO))[0] == 'deny tls-absent'
-    assert fields(expect(run(*request, 'GET http://api.example/open'), YES))[1]['rule'] == 'public'
+def test_a_source_within_opens_no_files():
+    os.mkfifo(PLACE / 'pipe')  # whoever opens it waits
+
+    def change(source):
+        start, end = source.index(b'"pem"'), source.index(b'-----END CERTIFICATE-----\\n"')
+        length = end + len(b'-----END CERTIFICATE-----\\n"') - start
+        return source[:start] + b'"file": "pipe"'.ljust(length) + source[start + length:]
+
+    done = expect(run('show', '--source', forge('opens.mtlsp', change), timeout=10), TROUBLE, err=b'does not come from')
+    silent(done.stdout, done)
 
 
-@test
-def test_explain_takes_any_bytes_in_the_request():
-    for target in (b'/%00', b'/\xff', b'/\x01', b'/..;/o', b'/a\nb'):
-        done = run('explain', 'good.mtlsp', '--no-cert', '--request', b'GET https://api.example' + target)
-        assert fields(expect(done, NO))[0] == 'deny ambiguous-path', done
-
-
-@test
-def test_explain_of_what_is_not_there():
-    expect(run(*EXPLAIN, '--cert', 'missing.crt'), TROUBLE, err=b'missing.crt cannot be opened')
-    expect(run(*EXPLAIN, '--cert', 'good.json'), TROUBLE, err=b'good.json holds no certificate')
-    expect(run(*EXPLAIN, '--identity', 'nobody'), TROUBLE, err=b'no identity "nobody"')
-    expect(run('explain', 'missing', *EXPLAIN[2:], '--no-cert'), TROUBLE, err=b'missing cannot be opened')
+@test_each(('check',), ('compile', '-o', 'x'), ('fmt',), ('fmt', '--write'))
+def test_a_compiled_policy_is_no_document(*arguments):
+    expect(run(*arguments, 'good.mtlsp'), TROUBLE, err=b'good.mtlsp is a compiled policy\n    name the policy document')
 
 
 if __name__ == '__main__':

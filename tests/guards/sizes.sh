@@ -11,9 +11,23 @@ long_functions() {
   shift
   ctags --languages=C,Python --kinds-C=f --kinds-Python=fm --fields=+ne -f - "$@" 2>/dev/null |
     awk -F '\t' -v ceiling="$ceiling" '
+      function contract_lines(file, from, to,   line, number, inside, lines) {
+        while (number < to && (getline line <file) > 0) {
+          number++
+          if (line ~ /\/\*@/) inside = 1
+          if (inside && number >= from) lines++
+          if (line ~ /\*\//) inside = 0
+        }
+        close(file)
+        return lines + 0
+      }
       { from = to = 0
         for (i = 4; i <= NF; i++) { if ($i ~ /^line:/) from = substr($i, 6); if ($i ~ /^end:/) to = substr($i, 5) }
-        if (to > 0) { seen++; if (to - from + 1 > ceiling) print $2 ": " $1 " has " to - from + 1 " lines" } }
+        if (to > 0) {
+          seen++
+          lines = to - from + 1
+          if (lines > ceiling) lines -= contract_lines($2, from, to)
+          if (lines > ceiling) print $2 ": " $1 " has " lines " lines" } }
       END { if (seen + 0 == 0) print "no function found" }'
 }
 

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
@@ -120,9 +122,24 @@ def mtls_server(config, modules=(), files=(), **options):
     return server
 
 
+def raw(server, data):
+    """Bytes over TLS, with billing's certificate and without a server name: the status line, or what there is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(pki()['billing'].chain, pki()['billing'].key)
+    answer = b''
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as plain, context.wrap_socket(plain) as s:
+        s.sendall(data)
+        while received := s.recv(65536):
+            answer += received
+    return answer
+
+
 _QUOTED = '"[^"]*"|-'
 _DENIAL = re.compile(rf'MTLS0001: (?P<decision>\S+) reason=(?P<reason>\S+) method=(?P<method>{_QUOTED}) host=(?P<host>{_QUOTED}) '
-                     rf'path=(?P<path>{_QUOTED})(?: route=(?P<route>\S+) rule=(?P<rule>\S+) identity=(?P<identity>\S+) '
+                     rf'path=(?P<path>{_QUOTED})(?: route=(?P<route>\S+) rule=(?P<rule>\S+)'
+                     rf'(?: condition=(?P<condition>[a-z_]+))? identity=(?P<identity>\S+) '
                      rf'issuer=(?P<issuer>\S+) principal=(?P<principal>{_QUOTED}) policy=(?P<policy>\S+))?$')
 
 

@@ -3,6 +3,8 @@
 """What Require lines, modes and several servers mean for requests, and what the environment tells."""
 
 import re
+import socket
+import ssl
 import time
 
 from harness import client, main, test, test_each
@@ -369,6 +371,41 @@ def test_times_and_networks_of_the_connection():
             assert ask(server, 'billing', '/a/x', http=http, source='127.0.0.9') == [403]
             assert ask(server, 'shipping', '/a/x', http=http, source='127.0.0.9') == [200]
             assert reasons(server, mark) == ['condition-not-met', 'condition-not-met', 'denied-by-rule']
+
+
+@test_each(('1.1',), ('2',))
+def test_networks_know_no_header(http):
+    """Not even one that mod_remoteip believes."""
+    made = document(('/a/**',))
+    made['rules']['d'] = {'effect': 'deny', 'subjects': ['billing'], 'routes': ['order'], 'networks': ['192.0.2.0/24']}
+    made['rules']['staff-reads'] = allow(['@staff'], 'order', networks=['127.0.0.0/8'])
+    with mtls_server(guarded(policy('p', made), '  RemoteIPHeader X-Forwarded-For\n'), ['remoteip'], ['a/x']) as server:
+        assert ask(server, 'billing', ('GET', '/a/x', {'X-Forwarded-For': '192.0.2.7'}), http=http) == [200]
+
+
+@test
+def test_networks_know_the_proxy_protocol():
+    """What the PROXY protocol says of the client counts; a header beside it does not."""
+    made = document(ALL_PATHS)
+    made['rules']['d'] = {'effect': 'deny', 'subjects': ['billing'], 'routes': ['order'], 'networks': ['192.0.2.9']}
+    made['rules']['staff-reads'] = allow(['@staff'], 'order', networks=['192.0.2.0/24'])
+    body = '  RemoteIPProxyProtocol On\n  RemoteIPHeader X-Forwarded-For\n'
+    with mtls_server(guarded(policy('p', made), body), ['remoteip'], ['a/x']) as server:
+        for address, status in (('192.0.2.7', 200), ('192.0.2.9', 403), ('127.0.0.1', 403)):
+            assert through_proxy(server, pki()['billing'], address) == status, address
+        assert reasons(server) == ['denied-by-rule', 'condition-not-met']
+
+
+def through_proxy(server, cert, address):
+    """The status of a request that a load balancer passes on for a client of that address."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(cert.chain, cert.key)
+    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as plain_socket:
+        plain_socket.sendall(f'PROXY TCP4 {address} 127.0.0.1 40000 443\r\n'.encode())
+        with context.wrap_socket(plain_socket, server_hostname='api.example') as tls:
+            tls.sendall(b'GET /a/x HTTP/1.1\r\nHost: api.example\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n')
+            return int(tls.recv(64).split()[1])
 
 
 @test

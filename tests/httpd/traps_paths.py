@@ -28,6 +28,7 @@ GOING_ON = '''
   RewriteRule "^/mapped\\.txt$" "${DIR}/htdocs/secret.txt"
   RewriteRule "^/mapped-too\\.txt$" "/secret.txt"
   Alias "/alias.txt" "${DIR}/htdocs/secret.txt"
+  ScriptAlias "/cgi/" "${DIR}/htdocs/cgi/"
   <Directory "${DIR}/htdocs/perdir">
     RewriteEngine on
     RewriteRule "^a\\.txt$" "/secret.txt"
@@ -60,9 +61,11 @@ GOING_ON = '''
 '''
 CLIENTS_SIDE = ('/pt.txt', '/pt-fine.txt', '/mapped.txt', '/mapped-too.txt', '/alias.txt', '/perdir/a.txt', '/perdir/same.txt',
                 '/perdir/fine.txt', '/index/', '/second/', '/second/not-there.html', '/fall/x', '/errors/missing',
-                '/fine-errors/missing', '/fine.txt', '/virtual.shtml', '/file.shtml', '/fine.shtml', '/sizes.shtml', '/negotiated', '/chosen', '/chosen.txt')
+                '/fine-errors/missing', '/fine.txt', '/virtual.shtml', '/file.shtml', '/fine.shtml', '/sizes.shtml', '/negotiated', '/chosen', '/chosen.txt',
+                '/cgi/secret', '/cgi/fine')
 FILES = ('secret.txt', 'dark.txt', 'fine.txt', 'perdir/secret.txt', 'index/secret-index.html', 'second/secret-1.html', 'fall/here', 'errors/here',
-         'fine-errors/here', 'post/page.html', 'negotiated.txt', 'chosen.txt')
+         'fine-errors/here', 'post/page.html', 'negotiated.txt', 'chosen.txt',
+         'cgi/secret', 'cgi/fine')
 
 LOOKUPS = ''.join(f'[<!--#fsize virtual="/fine.txt{pad}" -->][<!--#fsize virtual="/dark.txt" -->]'
                   for pad in ('', *('?' + 'x' * n for n in range(4, 60, 8))))
@@ -91,6 +94,8 @@ ROWS = [
     ('/alias.txt', 200, b'secret.txt\n', None),
     ('/negotiated', 404, None, None),                 # httpd says that there is no such variant
     ('/chosen', 200, b'chosen.txt\n', None),
+    ('/cgi/secret', 403, None, 'route-unknown'),      # the script says Location
+    ('/cgi/fine', 200, b'fine.txt\n', None),
     ('POST /post/ content-length: 0', 403, None, 'method-not-on-route'),
     ('/post/', 200, b'post/page.html\n', None),
     ('/secret.txt', 403, None, 'route-unknown'),
@@ -108,9 +113,9 @@ def going_on_policy():
 
 
 @functools.cache
-def going_on_server(require):
-    config = 'TypesConfig /dev/null\nAddType text/plain .txt\n' + guarded(going_on_policy(), GOING_ON, require=require)
-    server = mtls_server(config, files=FILES, modules=('alias', 'mime', 'dir', 'rewrite', 'include', 'negotiation'))
+def going_on_server(require, more=''):
+    config = 'TypesConfig /dev/null\nAddType text/plain .txt\nScriptSock "${DIR}/run/cgisock"\n' + guarded(going_on_policy(), GOING_ON + more, require=require)
+    server = mtls_server(config, files=FILES, modules=('alias', 'cgid', 'mime', 'dir', 'rewrite', 'include', 'negotiation'))
     server.expect('unable to include|unable to get information|AH00687')  # what mod_include and mod_negotiation may not show
     write_pages(server)
     atexit.register(server.kill)
@@ -127,6 +132,9 @@ def write_pages(server):
     }
     for name, text in pages.items():
         (server.docroot / f'{name}.shtml').write_text('<!--#config errmsg="REFUSED" -->' + text)
+    for name in 'secret', 'fine':
+        (server.docroot / f'cgi/{name}').write_text(f'#!/bin/sh\nprintf "Location: /{name}.txt\\n\\n"\n')
+        (server.docroot / f'cgi/{name}').chmod(0o755)
 
 
 def check_rows(require, http):
@@ -158,6 +166,17 @@ def trap_01_a_refused_lookup_is_logged_once(request):
     assert client(server, pki()['billing'], requests=[request]).status == 403
     server.wait_log('MTLS0001', mark, timeout_s=2)
     assert reasons(server, mark) == ['route-unknown'], server.log_since(mark)
+
+
+@test
+def trap_01_refused_lookups_are_told_at_debug():
+    """Where the client gets its page, what was refused on the way is no denial of its request."""
+    server = going_on_server(LOCATION, '  LogLevel mtls_authz:debug\n')
+    assert client(server, pki()['billing'], requests=['/sizes.shtml']).status == 200
+    lines = [line for line in server.log_since().splitlines() if 'MTLS0001' in line]
+    assert lines and all('[mtls_authz:debug]' in line and 'reason=route-unknown' in line for line in lines), lines
+    server.stop()
+    server.remove()
 
 
 @test

@@ -4,14 +4,12 @@
 
 import itertools
 import re
-import socket
-import ssl
 import subprocess
 import urllib.parse
 
 from backend import Backend
 from harness import Result, client, main, policy_tool, test, test_each
-from policies import denials, document, guarded, mtls_server, pki, policy, reasons, route
+from policies import denials, document, guarded, mtls_server, pki, policy, raw, reasons, route
 
 # name -> how requests get from there to the backend
 MODES = {
@@ -160,20 +158,6 @@ def trap_22_what_is_clear_is_served(http):
                 assert result.statuses == [200] * len(targets), (host, list(zip(targets, result.statuses)))
                 assert len(backend.requests) == len(targets), host
             check_arrived(backend, host)
-
-
-def raw(server, data):
-    """Bytes over TLS, with billing's certificate and without a server name: the status line, or what there is."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.load_cert_chain(pki()['billing'].chain, pki()['billing'].key)
-    answer = b''
-    with socket.create_connection(('127.0.0.1', server.port), timeout=10) as plain, context.wrap_socket(plain) as s:
-        s.sendall(data)
-        while received := s.recv(65536):
-            answer += received
-    return answer
 
 
 CLOSE = b'Connection: close\r\n\r\n'

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine alone, as the server calls it: engine_driver POLICY TRUSTED.pem < questions > answers
  *
- * A question is a line of fields with tabs between: certificate file or "-", verified 0/1, TLS 0/1, method,
- * target in hex, host in hex or "-" for none, seconds since 1970 or "-", address or "-".
- * An answer is: allow|deny reason rule route identity issuer, "-" for what does not apply. */
+ * A question is a line of fields with tabs between, "-" for what is not there: certificate file;
+ * what is known of it, letters of v (verified), r (readable) and e (path established); TLS present,
+ * absent or unavailable; method; target in hex; host in hex; seconds since 1970; address; user in
+ * hex; arrival client, later or error; headers, letters of p (preflight) and m (method override);
+ * Require lines, each "@GROUP" and identities with commas, ";" between lines. An answer is:
+ * allow|deny reason rule route identity issuer condition, "-" for what does not apply. */
 #include "image/load.h"
 #include "match/certificate.h"
 #include "match/decide.h"
@@ -14,7 +17,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS = 8, LINE = 65536 };
+enum { LINE = 65536, LINES = 4, NAMES = 16 };
+
+typedef enum field {
+    CERTIFICATE,
+    KNOWN,
+    TLS,
+    METHOD,
+    TARGET,
+    HOST,
+    NOW,
+    ADDRESS,
+    USER,
+    ARRIVAL,
+    HEADERS,
+    REQUIRE,
+    FIELDS
+} field;
 
 static void die(const char *what, const char *which) {
     (void)fprintf(stderr, "engine_driver: %s: %s\n", what, which);
@@ -63,7 +82,8 @@ static uint32_t unhex(const char *hex, uint8_t *out) {
     return len;
 }
 
-/* As httpd has it: an IPv4 peer, or an IPv6 peer that may be mapped; "-" or no address: not known. */
+/* As httpd has it: an IPv4 peer, or an IPv6 peer that may be mapped; "-" or no address: not known.
+ */
 static const uint8_t *address_of(const char *text, uint8_t address[16]) {
     memset(address, 0, 10);
     address[10] = address[11] = 0xff;
@@ -73,46 +93,123 @@ static const uint8_t *address_of(const char *text, uint8_t address[16]) {
 }
 
 static const char *or_dash(const char *name) {
-    return name != NULL ? name : "-";
+    return name != NULL && name[0] != '\0' ? name : "-";
 }
 
-static void answer(const mpol_image *image, X509_STORE *store, char *const *field) {
-    static uint8_t target_bytes[LINE];
-    static uint8_t buffer[LINE];
-    static uint8_t host_bytes[LINE];
+static bool is_there(const char *text) {
+    return strcmp(text, "-") != 0;
+}
+
+static mpol_bytes text_bytes(const char *text) {
+    return (mpol_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+/* The bytes of a field in hex; NULL data for "-". */
+static mpol_bytes hex_bytes(const char *text, uint8_t *buffer) {
+    return is_there(text) ? (mpol_bytes){buffer, unhex(text, buffer)} : (mpol_bytes){NULL, 0};
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+typedef struct require_line {
+    uint32_t identities[NAMES];
+    uint32_t groups[NAMES];
+} require_line;
+
+static void read_line(const mpol_image *image, char *text, require_line *line,
+                      mpol_name_filter *filter) {
+    char *name;
+    *filter = (mpol_name_filter){line->identities, line->groups, 0, 0};
+    while ((name = strsep(&text, ",")) != NULL) {
+        uint32_t index = name[0] == '@' ? mpol_group_by_name(image, text_bytes(name + 1))
+                                        : mpol_identity_by_name(image, text_bytes(name));
+        if (index == MPOL_NONE || filter->group_count + filter->identity_count == NAMES)
+            die("a Require line cannot hold", name);
+        if (name[0] == '@')
+            line->groups[filter->group_count++] = index;
+        else
+            line->identities[filter->identity_count++] = index;
+    }
+    qsort(line->identities, filter->identity_count, sizeof(uint32_t), by_number);
+    qsort(line->groups, filter->group_count, sizeof(uint32_t), by_number);
+}
+
+static uint32_t read_lines(const mpol_image *image, char *text, require_line *lines,
+                           mpol_name_filter *filters) {
+    uint32_t count = 0;
+    char *line;
+    if (!is_there(text))
+        return 0;
+    while ((line = strsep(&text, ";")) != NULL) {
+        if (count == LINES)
+            die("too many Require lines", line);
+        read_line(image, line, &lines[count], &filters[count]);
+        count++;
+    }
+    return count;
+}
+
+static void take_client(X509_STORE *store, char *const *given, mpol_facts *facts,
+                        mpol_certificate *memory) {
+    facts->tls = given[TLS][0] == 'p'   ? MPOL_TLS_PRESENT
+                 : given[TLS][0] == 'u' ? MPOL_TLS_UNAVAILABLE
+                                        : MPOL_TLS_ABSENT;
+    if (!is_there(given[CERTIFICATE]))
+        return;
+    STACK_OF(X509) *sent = read_certificates(given[CERTIFICATE]);
+    facts->certificate = true;
+    facts->verified = strchr(given[KNOWN], 'v') != NULL;
+    take_path(store, sent, facts);
+    facts->established = facts->established && strchr(given[KNOWN], 'e') != NULL;
+    mpol_certificate_names(sk_X509_value(sent, 0), facts, memory);
+    if (strchr(given[KNOWN], 'r') == NULL)
+        facts->malformed = true;
+    sk_X509_pop_free(sent, X509_free);
+}
+
+static void print_decision(const mpol_image *image, const mpol_decision *decision) {
+    (void)printf("%s %s %s %s %s %s %s\n",
+                 decision->reason == MPOL_REASON_ALLOWED ? "allow" : "deny",
+                 mpol_reason_name(decision->reason), or_dash(mpol_rule_name(image, decision->rule)),
+                 or_dash(mpol_route_name(image, decision->route)),
+                 or_dash(mpol_identity_name(image, decision->identity)),
+                 or_dash(mpol_issuer_name(image, decision->issuer)),
+                 or_dash(mpol_condition_name(decision->condition)));
+}
+
+static void answer(const mpol_image *image, X509_STORE *store, char *const *given) {
+    static uint8_t bytes[4][LINE];
     uint8_t address[16];
-    mpol_facts facts = {.tls = field[2][0] == '1' ? MPOL_TLS_PRESENT : MPOL_TLS_ABSENT};
-    mpol_certificate memory = {NULL, NULL};
+    require_line lines[LINES];
+    mpol_name_filter filters[LINES];
+    mpol_facts facts = {0};
+    mpol_certificate memory = {0};
     mpol_client client;
     mpol_target target;
     mpol_decision decision;
-    if (strcmp(field[0], "-") != 0) {
-        STACK_OF(X509) *sent = read_certificates(field[0]);
-        facts.certificate = true;
-        facts.verified = field[1][0] == '1';
-        take_path(store, sent, &facts);
-        mpol_certificate_names(sk_X509_value(sent, 0), &facts, &memory);
-        sk_X509_pop_free(sent, X509_free);
-    }
-    mpol_bytes raw = {target_bytes, unhex(field[4], target_bytes)};
-    mpol_bytes host = {NULL, 0};
-    if (strcmp(field[5], "-") != 0)
-        host = (mpol_bytes){host_bytes, unhex(field[5], host_bytes)};
-    mpol_target_parse(raw, buffer, &target);
+    take_client(store, given, &facts, &memory);
+    mpol_target_parse(hex_bytes(given[TARGET], bytes[0]), bytes[1], &target);
     mpol_client_resolve(image, &facts, &client);
     mpol_request request = {
-        {(const uint8_t *)field[3], (uint32_t)strlen(field[3])},
-        host,
-        &target,
-        address_of(field[7], address),
-        strcmp(field[6], "-") == 0 ? MPOL_TIME_UNKNOWN : strtoll(field[6], NULL, 10)};
-    mpol_decide(image, &request, &client, NULL, 0, &decision);
-    (void)printf("%s %s %s %s %s %s\n",
-                 decision.reason == MPOL_REASON_ALLOWED ? "allow" : "deny",
-                 mpol_reason_name(decision.reason), or_dash(mpol_rule_name(image, decision.rule)),
-                 or_dash(mpol_route_name(image, decision.route)),
-                 or_dash(mpol_identity_name(image, decision.identity)),
-                 or_dash(mpol_issuer_name(image, decision.issuer)));
+        .method = text_bytes(given[METHOD]),
+        .host = hex_bytes(given[HOST], bytes[2]),
+        .target = &target,
+        .address = address_of(given[ADDRESS], address),
+        .now_s = is_there(given[NOW]) ? strtoll(given[NOW], NULL, 10) : MPOL_TIME_UNKNOWN,
+        .user = hex_bytes(given[USER], bytes[3]),
+        .arrival = given[ARRIVAL][0] == 'l'   ? MPOL_ARRIVAL_LATER
+                   : given[ARRIVAL][0] == 'e' ? MPOL_ARRIVAL_ERROR
+                                              : MPOL_ARRIVAL_CLIENT,
+        .preflight = strchr(given[HEADERS], 'p') != NULL,
+        .method_override = strchr(given[HEADERS], 'm') != NULL,
+    };
+    uint32_t count = read_lines(image, given[REQUIRE], lines, filters);
+    mpol_decide(image, &request, &client, filters, count, &decision);
+    print_decision(image, &decision);
     mpol_certificate_clear(&memory);
 }
 
@@ -126,13 +223,13 @@ int main(int argc, char **argv) {
         die(argv[1], error.text);
     X509_STORE *store = trust(argv[2]);
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *field[FIELDS];
+        char *given[FIELDS];
         char *rest = line;
         line[strcspn(line, "\n")] = '\0';
         for (int i = 0; i < FIELDS; i++)
-            if ((field[i] = strsep(&rest, "\t")) == NULL)
+            if ((given[i] = strsep(&rest, "\t")) == NULL)
                 die("too few fields in", line);
-        answer(&loaded.image, store, field);
+        answer(&loaded.image, store, given);
     }
     X509_STORE_free(store);
     mpol_unload(&loaded);

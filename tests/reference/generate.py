@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded generator of policies, certificates and requests for differential tests.
+"""Seeded generator of policies for differential tests; the certificates are those of pool.py, the requests of cases.py.
 
     generate.py certificates           one line a certificate, for the minting tool
     generate.py triples SEED COUNT     one JSON object a policy, with the reference's decisions
@@ -11,223 +11,22 @@ helpers under "what must not be generated".
 """
 
 import json
-import os
 import random
 import sys
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote_from_bytes
 
-import reference
-
-# Every time lies near this one. For a server, whose clock cannot be set, it is moved near the present.
-EPOCH = int(os.environ.get("GENERATE_EPOCH", 1780315200))  # 2026-06-01T12:00:00Z
-DAY = 86400
-YEAR = 365 * DAY
-
-# --- certificates --------------------------------------------------------------------------
-
-NAMED_AUTHORITIES = ["corp", "east", "partner", "device"]  # "stranger" is in no policy
-CHAINS = {
-    "corp": ["corp"],
-    "east": ["east", "corp"],  # the intermediate
-    "partner": ["partner"],
-    "device": ["device"],
-    "stranger": ["stranger"],
-    "self": [],
-}
-CLIENTS = ["billing", "orders", "ledger", "reports", "gateway", "audit", "batch", "mobile",
-           "search", "stock", "mail", "admin"]
-EAST_ENDS = EPOCH + 40 * DAY  # before its leaves do: the intermediate's dates count too
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One certificate of the pool; `verified` is what TLS is to be taken to have said."""
-
-    name: str
-    issuer: str
-    ca: bool = False
-    cn: tuple = ()
-    uri: tuple = ()
-    dns: tuple = ()
-    not_before: int = EPOCH - YEAR
-    not_after: int = EPOCH + YEAR
-    verified: bool = True
-
-    def line(self) -> str:
-        tokens = [("name", self.name.encode()), ("issuer", self.issuer.encode()),
-                  ("ca", b"1" if self.ca else b"0")]
-        for key in ("cn", "uri", "dns"):
-            tokens += [(key, value) for value in getattr(self, key)]
-        tokens += [("notbefore", b"%d" % self.not_before), ("notafter", b"%d" % self.not_after)]
-        if not self.ca:
-            tokens.append(("eku", b"client"))
-        return " ".join(f"{key}={quote_from_bytes(value, safe='')}" for key, value in tokens)
-
-
-def spiffe_name(client: str) -> bytes:
-    return b"spiffe://corp.example/" + client.encode()
-
-
-def urn_name(client: str) -> bytes:
-    return b"urn:example:client:" + client.encode()
-
-
-def dns_name(client: str) -> bytes:
-    return client.encode() + b".clients.example"
-
-
-def good_names(client: str) -> dict:
-    return {"cn": (client.encode(),), "uri": (spiffe_name(client),), "dns": (dns_name(client),)}
-
-
-def authority_specs() -> list:
-    far = {"not_before": EPOCH - 10 * YEAR, "not_after": EPOCH + 10 * YEAR}
-    roots = [Spec(name, "self", True, (f"Test {name} CA".encode(),), **far)
-             for name in ("corp", "partner", "device", "stranger")]
-    east = Spec("east", "corp", True, (b"Test east CA",),
-                not_before=EPOCH - 2 * YEAR, not_after=EAST_ENDS)
-    return roots + [east]
-
-
-def client_specs() -> list:
-    """The same names from every CA: only the issuer tells these apart."""
-    return [Spec(f"{issuer}-{client}", issuer, **good_names(client))
-            for issuer in CHAINS if issuer != "self" for client in CLIENTS]
-
-
-def urn_specs() -> list:
-    return [Spec(f"{issuer}-urn-{client}", issuer, uri=(urn_name(client),))
-            for issuer in NAMED_AUTHORITIES for client in CLIENTS[:4]]
-
-
-def odd_names() -> dict:
-    """Names that are missing, several, malformed, or spelled so that a careless reader errs."""
-    billing = good_names("billing")
-    orders = good_names("orders")
-    return {
-        "nameless": {},
-        "two-cn": {**billing, "cn": billing["cn"] + orders["cn"]},
-        "two-uri": {**billing, "uri": billing["uri"] + orders["uri"]},
-        "two-dns": {**billing, "dns": billing["dns"] + orders["dns"]},
-        "twice-the-same": {key: value * 2 for key, value in billing.items()},
-        "spiffe-and-urn": {**billing, "uri": (spiffe_name("billing"), urn_name("billing"))},
-        "only-cn": {"cn": billing["cn"]},
-        "only-uri": {"uri": billing["uri"]},
-        "only-dns": {"dns": billing["dns"]},
-        "nul": {"cn": (b"billing\0x",), "uri": (spiffe_name("billing") + b"\0x",),
-                "dns": (dns_name("billing") + b"\0.evil.example",)},
-        "control": {"cn": (b"billing\n",), "uri": (spiffe_name("billing") + b"\n",),
-                    "dns": (dns_name("billing") + b"\n",)},
-        "delete": {"cn": (b"billing\x7f",), "uri": (spiffe_name("billing") + b"\x7f",),
-                   "dns": (b"\x7f" + dns_name("billing"),)},
-        "c1-control": {"cn": ("billing\u0085".encode(),)},
-        "non-ascii": {"cn": ("bill\u00efng".encode(),), "uri": (b"spiffe://corp.example/b\xc3\xaf",),
-                      "dns": (b"b\xc3\xaf.clients.example",)},
-        # OpenSSL cannot hold a subject whose UTF8String is no UTF-8, so no such common name arrives.
-        "not-utf8": {"uri": (b"urn:\xff",), "dns": (b"\xff.example",)},
-        "overlong-utf8": {"uri": (b"urn:billing\xc0\xaf",)},
-        "wildcard": {"cn": (b"*",), "uri": (b"spiffe://corp.example/*",),
-                     "dns": (b"*.clients.example",)},
-        "upper": {"cn": (b"BILLING",), "uri": (b"SPIFFE://corp.example/billing",),
-                  "dns": (b"BILLING.Clients.Example",)},
-        "upper-domain": {"uri": (b"spiffe://CORP.example/billing",), "dns": (b"Orders.CLIENTS.example",)},
-        "upper-path": {"uri": (b"spiffe://corp.example/Billing",)},
-        "empty": {"cn": (b"",), "uri": (b"",), "dns": (b"",)},
-        "trailing": {"cn": (b"billing ",), "uri": (spiffe_name("billing") + b"/",),
-                     "dns": (dns_name("billing") + b".",)},
-        "trailing-two": {"cn": (b" billing",), "uri": (spiffe_name("billing") + b"?q",),
-                         "dns": (dns_name("billing") + b"..",)},
-        "empty-part": {"uri": (b"spiffe://corp.example//billing",),
-                       "dns": (b"billing..clients.example",)},
-        "dots": {"uri": (b"spiffe://corp.example/x/../billing",), "dns": (b".",)},
-        "dot": {"uri": (b"spiffe://corp.example/./billing",), "dns": (b".clients.example",)},
-        "no-path": {"uri": (b"spiffe://corp.example",), "dns": (b"billing_1-x",)},
-        "no-domain": {"uri": (b"spiffe:///billing",)},
-        "escape": {"uri": (b"spiffe://corp.example/b%69lling",)},
-        "port": {"uri": (b"spiffe://corp.example:443/billing",), "dns": (b"billing.clients.example:443",)},
-        "space": {"uri": (b"urn:example:client: billing",), "dns": (b"billing .clients.example",)},
-        "no-scheme": {"uri": (b"//corp.example/billing",)},
-        "long-fits": {"cn": (b"c" * 256,), "uri": (b"urn:" + b"u" * 2044,),
-                      "dns": (b".".join([b"d" * 63] * 3 + [b"d" * 61]),)},
-        "too-long": {"cn": (b"c" * 257,), "uri": (b"urn:" + b"u" * 2045,),
-                     "dns": (b".".join([b"d" * 63] * 3 + [b"d" * 62]),)},
-        "long-spiffe": {"uri": (b"spiffe://" + b"t" * 255 + b"/" + b"p" * 1783,),
-                        "dns": (b"d" * 64 + b".example",)},
-        "too-long-spiffe": {"uri": (b"spiffe://" + b"t" * 256 + b"/p",)},
-    }
-
-
-# From a second CA too, since not every policy knows the first.
-ODD_AT_PARTNER = ["nameless", "two-cn", "two-uri", "two-dns", "spiffe-and-urn", "nul", "control",
-                  "non-ascii", "not-utf8", "wildcard", "upper", "upper-domain", "empty", "trailing",
-                  "empty-part", "port"]
-
-
-def odd_name_specs() -> list:
-    names = odd_names()
-    pairs = [("corp", label) for label in names] + [("partner", label) for label in ODD_AT_PARTNER]
-    return [Spec(f"{issuer}-{label}", issuer, **names[label]) for issuer, label in pairs]
-
-
-def odd_date_specs() -> list:
-    dates = {
-        "expired": {"not_before": EPOCH - 2 * YEAR, "not_after": EPOCH - DAY},
-        "not-yet": {"not_before": EPOCH + DAY, "not_after": EPOCH + YEAR},
-        "instant": {"not_before": EPOCH, "not_after": EPOCH},
-        "just-expired": {"not_after": EPOCH - 1},
-        "just-not-yet": {"not_before": EPOCH + 1},
-    }
-    return [Spec(f"{issuer}-{label}", issuer, **good_names("billing"), **when)
-            for issuer in ("corp", "partner") for label, when in dates.items()]
-
-
-def odd_chain_specs() -> list:
-    names = [(client, good_names(client)) for client in CLIENTS[:3]]
-    alone = [Spec(f"self-{client}", "self", **given) for client, given in names]
-    # A client may call itself what the CA is called: names of CAs mean nothing.
-    posing = Spec("self-posing", "self", **{**good_names("billing"), "cn": (b"Test corp CA",)})
-    doubted = [Spec(f"unverified-{client}", "corp", **given, verified=False)
-               for client, given in names]
-    return alone + [posing] + doubted
-
-
-def certificate_pool() -> list:
-    return (authority_specs() + client_specs() + urn_specs() + odd_name_specs()
-            + odd_date_specs() + odd_chain_specs())
-
-
-POOL = {spec.name: spec for spec in certificate_pool()}
-LEAVES = [name for name, spec in POOL.items() if not spec.ca]
-ODD_NAMED = [spec.name for spec in odd_name_specs()]
-
-
-def reference_certificate(name: str | None):
-    """The pool's certificate as the reference sees it; the roots are the trust anchors."""
-    if name is None:
-        return None
-    spec = POOL[name]
-    chain = CHAINS[spec.issuer]
-    dated = [spec] + [POOL[label] for label in chain[:-1]]
-    return reference.Certificate(
-        verified=spec.verified, path=list(chain),
-        uri=list(spec.uri), dns=list(spec.dns), cn=list(spec.cn),
-        not_before=max(each.not_before for each in dated),
-        not_after=min(each.not_after for each in dated))
-
-
-def issuer_keys(document: dict) -> dict:
-    """Which CA labels belong to each issuer, read off the names of the certificate files."""
-    return {name: {entry["file"].removesuffix(".crt") for entry in issuer["certificates"]}
-            for name, issuer in document.get("issuers", {}).items()}
-
+import cases
+import pool
+import reference_names as names
+import reference_requests as requests
+from pool import CLIENTS, DAY, EPOCH, NAMED_AUTHORITIES, TENANTS, YEAR
 
 # --- what must not be generated ------------------------------------------------------------
 
 
-def canonical_pattern(path: str) -> str:
-    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+def canonical_pattern(path: str) -> tuple:
+    return tuple(requests.pattern_segments(path))
 
 
 def claimed_methods(methods: list) -> set:
@@ -240,8 +39,15 @@ def methods_collide(first: list, second: list) -> bool:
 
 def routes_collide(first: dict, second: dict) -> bool:
     patterns = [{canonical_pattern(path) for path in route["paths"]} for route in (first, second)]
-    return bool(set(first["hosts"]) & set(second["hosts"]) and patterns[0] & patterns[1]
-                and methods_collide(first["methods"], second["methods"]))
+    hosts = [{requests.listed_host(host) for host in route["hosts"]} for route in (first, second)]
+    both_preflight = first.get("preflight", False) and second.get("preflight", False)
+    return bool(hosts[0] & hosts[1] and patterns[0] & patterns[1]
+                and (both_preflight or methods_collide(first["methods"], second["methods"])))
+
+
+def ruled_routes(document: dict) -> list:
+    """The routes that rules speak of."""
+    return [name for name, route in document["routes"].items() if not route.get("internal", False)]
 
 
 def references_to(document: dict, route: str) -> set:
@@ -253,29 +59,30 @@ def open_routes(document: dict) -> set:
     """Routes that an `everyone` rule names in any way."""
     named = [set(rule["routes"]) for rule in document["rules"].values()
              if "everyone" in rule["subjects"]]
-    return {route for route in document["routes"]
+    return {route for route in ruled_routes(document)
             if any("*" in routes or routes & references_to(document, route) for routes in named)}
 
 
 def deniable_references(document: dict) -> list:
     """What a deny may name: nothing that touches a route everyone may use."""
-    every = {ref for route in document["routes"] for ref in references_to(document, route)}
+    every = set(ruled_references(document))
     touching = {ref for route in open_routes(document) for ref in references_to(document, route)}
     return sorted(every - touching)
 
 
 # --- policies ------------------------------------------------------------------------------
 
-HOSTS = ["api.example", "admin.example", "a_b.example", "10.0.0.7", "*"]
-LITERALS = ["a", "b", "orders", "Orders", "items", "health", "caf\u00e9", "a b", "x:y", "v1.2", "~u"]
+HOSTS = ["api.example", "admin.example", "a_b.example", "10.0.0.7", "*", "*.example", "*.b.example", "2001:db8::1",
+         "[2001:DB8::2]", "-"]
+LITERALS = ["a", "b", "orders", "Orders", "items", "health", "caf\u00e9", "a b", "x:y", "v1.2", "~u", "7", "beef"]
 CAPTURES = ["id", "tenant", "name_2"]
 METHODS = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "get", "M-SEARCH"]
 TAGS = ["read", "write", "internal", "v2"]
 NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "0.0.0.0/0", "192.0.2.0/24", "2001:db8::/32",
             "2001:db8:0:1::/64", "2001:db8::7", "::/0", "127.0.0.0/8"]
-ADDRESSES = ["10.1.2.3", "10.2.0.1", "192.0.2.255", "198.51.100.1", "::ffff:10.1.2.3",
-             "::ffff:192.0.2.9", "2001:db8::7", "2001:db8:0:1::9", "2001:db9::1", "::1"]
-KINDS = ["spiffe", "uri", "dns", "cn"]
+KINDS = ["spiffe", "uri", "dns", "cn", "email", "upn", "subject", {"attribute": pool.UNIT},
+         {"attribute": "organizationIdentifier"}]
+EXPECTS = sorted(cases.UNUSUAL) + ["method-override"]
 
 
 @dataclass
@@ -286,12 +93,21 @@ class Making:
     size: int
     document: dict = field(default_factory=dict)
 
-    def some(self, pool, low=1, high=3) -> list:
-        pool = list(pool)
-        return self.rng.sample(pool, min(len(pool), self.rng.randint(low, high)))
+    def some(self, members, low=1, high=3) -> list:
+        members = list(members)
+        return self.rng.sample(members, min(len(members), self.rng.randint(low, high)))
 
     def chance(self, likelihood: float) -> bool:
         return self.rng.random() < likelihood
+
+
+def make_kinds(making: Making) -> list:
+    if making.chance(0.07):
+        return ["none"]
+    if making.chance(0.6):
+        return [making.rng.choice(KINDS[:4] + KINDS)]
+    kinds = making.some(KINDS[:6] if making.chance(0.7) else KINDS, 2, 4)
+    return [kind for kind in kinds if kind != "uri" or "spiffe" not in kinds]
 
 
 def make_issuers(making: Making):
@@ -299,80 +115,205 @@ def make_issuers(making: Making):
     issuers = {}
     while authorities:
         held = [authorities.pop() for _ in range(min(len(authorities), making.rng.choice([1, 1, 2])))]
-        issuers[f"issuer-{held[0]}"] = {
+        issuers[f"issuer-{held[0]}"] = issuer = {
             "certificates": [{"file": f"{name}.crt"} for name in held],
-            "names": [making.rng.choice(KINDS)],
+            "names": make_kinds(making),
         }
+        if making.chance(0.65 if len(issuer["names"]) > 1 else 0.3):
+            issuer["any_of"] = making.chance(0.9)
+        if making.chance(0.2):
+            issuer["environment"] = "staging"
     making.document["issuers"] = issuers
 
 
+# The values of identities: what the pool holds, patterns that take it, and neighbours of both.
+
+
+def spiffe_values(making: Making, client: str) -> list:
+    exact, tenant = pool.spiffe_name(client).decode(), making.rng.choice(TENANTS)
+    patterns = ["spiffe://corp.example/*", "spiffe://corp.example/{name_2}", "spiffe://corp.example/t/{tenant}/*",
+                f"spiffe://corp.example/t/*/{client}", f"spiffe://corp.example/t/{tenant}/*",
+                f"spiffe://corp.example/t/{tenant}/{client}", "spiffe://corp.example/t/{tenant}/{name_2}",
+                f"spiffe://corp.example/t/{{tenant}}/{client}", "spiffe://corp.example/**",
+                "spiffe://corp.example/t/**", "spiffe://corp.example2/t/{tenant}/*", exact + "/**",
+                "spiffe://corp.example/Billing", "spiffe://corp.example/*/{tenant}/**"]
+    return [exact] * 8 + patterns
+
+
+def uri_values(making: Making, client: str) -> list:
+    return [pool.urn_name(client).decode()] * 4 + spiffe_values(making, client)
+
+
+def dns_values(making: Making, client: str) -> list:
+    plain = pool.dns_name(client).decode()
+    return [plain, plain, plain, plain.upper(), plain + ".", "*.clients.example", "{name_2}.Clients.example.",
+            "{tenant}.billing.example", "*.orders.example", f"{making.rng.choice(TENANTS)}.{client}.example"]
+
+
+def email_values(making: Making, client: str) -> list:
+    plain = pool.email_name(client).decode()
+    return [plain, plain, plain, f"{client}@CLIENTS.example.", "*@clients.example", "{name_2}@clients.example",
+            "{tenant}@Billing.example", "{tenant}@orders.example", "a@b@clients.example",
+            f"{making.rng.choice(TENANTS)}@{client}.example", "Billing@clients.example"]
+
+
 def identity_value(making: Making, kind: str) -> str:
-    client = making.rng.choice(CLIENTS)
-    if kind == "dns":
-        plain = dns_name(client).decode()
-        return making.rng.choice([plain, plain, plain.upper(), plain + "."])
-    if kind == "uri":
-        return making.rng.choice([spiffe_name, urn_name])(client).decode()
-    if kind == "spiffe":
-        return making.rng.choice([spiffe_name(client).decode()] * 9 + ["spiffe://corp.example/Billing"])
-    return making.rng.choice([client] * 8 + ["bill\u00efng", "billing "])
+    client = making.rng.choice(CLIENTS[:3] if making.chance(0.5) else CLIENTS)
+    by_patterns = {"spiffe": spiffe_values, "uri": uri_values, "dns": dns_values, "email": email_values}
+    if kind in by_patterns:
+        return making.rng.choice(by_patterns[kind](making, client))
+    exact = {
+        "cn": [client] * 8 + ["bill\u00efng", "billing ", "*"],
+        "upn": [pool.upn_name(client).decode()] * 6 + ["bill\u00efng@corp.example", "BILLING@corp.example"],
+        "subject": [pool.subject_text(client)] * 6 + pool.SUBJECTS,
+        f"attribute:{pool.UNIT}": TENANTS[:2] * 3 + ["Acme", "ACME", "caf\u00e9"],
+        f"attribute:{pool.IDENTIFIER}": [f"ID-{client}"] * 5 + ["i" * 256, "id-billing"],
+    }
+    return making.rng.choice(exact[kind])
+
+
+def make_oid(making: Making, oid: str) -> str:
+    """An OID in either of its spellings."""
+    spelled = [name for name, dotted in names.OIDS.items() if dotted == oid]
+    return spelled[0] if spelled and making.chance(0.5) else oid
+
+
+def make_pin(making: Making) -> str:
+    spec = pool.POOL[making.rng.choice(pool.LEAVES)]
+    if making.chance(0.7):
+        issuer = making.rng.choice(NAMED_AUTHORITIES)
+        spec = pool.POOL[f"{issuer}-{making.rng.choice(['', 'renewed-'])}{making.rng.choice(CLIENTS[:2])}"]
+    kind, digits = making.rng.choice(sorted(spec.digests().items()))
+    if making.chance(0.05):
+        digits = digits[:-1] + ("0" if digits[-1] != "0" else "1")
+    if making.chance(0.3):
+        digits = ":".join(digits[at:at + 2] for at in range(0, 64, 2))
+    return f"{kind}:{digits.upper() if making.chance(0.3) else digits}"
+
+
+def different_pins(making: Making) -> list:
+    pins = [make_pin(making) for _ in range(making.rng.randint(1, 3))]
+    return list({pin.replace(":", "").lower(): pin for pin in pins}.values())
+
+
+def make_attributes(making: Making, kind: str) -> dict:
+    values = {pool.UNIT: TENANTS[:2] + ["caf\u00e9"], pool.IDENTIFIER: ["ID-billing", "ID-orders"],
+              pool.ORGANIZATION: ["Example GmbH", "Example Gmbh"]}
+    oids = [oid for oid in making.some(values, 1, 2) if kind != f"attribute:{oid}"]
+    return {make_oid(making, oid): making.rng.choice(values[oid][:1] + values[oid]) for oid in oids}
+
+
+def make_identity(making: Making, issuer: str) -> dict:
+    written = making.rng.choice(making.document["issuers"][issuer]["names"])
+    kind = names.kind_of(written)
+    made = {"issuer": issuer}
+    if kind.startswith("attribute:"):
+        oid = kind.removeprefix("attribute:")
+        made["attribute"] = {"oid": make_oid(making, oid), "value": identity_value(making, kind)}
+    elif kind != "none":
+        made[kind] = identity_value(making, kind)
+    if kind != "subject" and making.chance(0.15):
+        made["attributes"] = make_attributes(making, kind)
+    if kind == "none" or making.chance(0.12):
+        made["pins"] = different_pins(making)
+    return {key: value for key, value in made.items() if value != {}}
 
 
 def make_identities(making: Making):
     identities = {}
     for number in range(making.rng.randint(1, 2 + making.size)):
         issuer = making.rng.choice(sorted(making.document["issuers"]))
-        kind = making.document["issuers"][issuer]["names"][0]
         prefix = making.rng.choice("abz")  # so that byte order and age differ
-        identities[f"{prefix}{number}"] = {"issuer": issuer, kind: identity_value(making, kind)}
+        identities[f"{prefix}{number}"] = make_identity(making, issuer)
     making.document["identities"] = identities
+
+
+WIDE = {"spiffe": ["spiffe://corp.example/**", "spiffe://corp.example/*"], "uri": ["spiffe://corp.example/**"],
+        "dns": ["*.clients.example", "*.billing.example"], "email": ["*@clients.example"]}
+
+
+def make_may_assert(making: Making):
+    """What an identity stands for can always be asserted; beside that, more or nothing."""
+    for issuer, definition in making.document["issuers"].items():
+        if definition["names"] == ["none"] or not making.chance(0.25):
+            continue
+        listed = [{key: value for key, value in identity.items() if key not in ("issuer", "attributes", "pins")}
+                  for identity in making.document["identities"].values() if identity["issuer"] == issuer]
+        for kind in definition["names"]:
+            if making.chance(0.6) and isinstance(kind, str):
+                listed += [{kind: value} for value in making.some(WIDE.get(kind, []), 0, 2)]
+        different = {json.dumps(comparable_name(member), default=repr): member for member in listed}
+        if different:
+            definition["may_assert"] = shuffled_list(making, different.values())
+
+
+def comparable_name(member: dict) -> tuple:
+    """Two members that are one, however they are spelled."""
+    kind, text = names.written_name(member)
+    if kind == "subject":
+        return kind, repr([sorted(rdn) for rdn in names.parse_subject(text)])
+    if kind == "email" or kind == "dns":
+        return kind, repr(names.normal_form(kind, text.encode()))
+    return kind, text
 
 
 def make_groups(making: Making):
     groups = {}
     for number in range(making.rng.randint(0, 1 + making.size // 2)):
         # Only groups made earlier may be members, so no group can come to hold itself.
-        pool = list(making.document["identities"]) + [f"@{name}" for name in groups] * 2
-        groups[f"g{number}"] = making.some(pool_without_doubles(pool), 0, 4)
+        members = list(making.document["identities"]) + [f"@{name}" for name in groups] * 2
+        groups[f"g{number}"] = making.some(without_doubles(members), 0, 4)
     making.document["groups"] = shuffled(making, groups)
 
 
-def pool_without_doubles(pool: list) -> list:
-    return list(dict.fromkeys(pool))
+def without_doubles(members: list) -> list:
+    return list(dict.fromkeys(members))
+
+
+def shuffled_list(making: Making, members) -> list:
+    members = list(members)
+    return making.rng.sample(members, len(members))
 
 
 def shuffled(making: Making, table: dict) -> dict:
-    keys = list(table)
-    making.rng.shuffle(keys)
-    return {key: table[key] for key in keys}
+    return {key: table[key] for key in shuffled_list(making, table)}
 
 
-def make_path(making: Making) -> str:
-    captures = iter(making.rng.sample(CAPTURES, len(CAPTURES)))
+def make_path(making: Making, expected: list) -> str:
+    unused = making.rng.sample(CAPTURES, len(CAPTURES))
+    odd = (["x;y"] if "parameters" in expected else []) + (["x\\y"] if "backslash" in expected else [])
     parts = []
     for _ in range(making.rng.choice([0, 1, 1, 2, 2, 3, 3])):
         # Few literals, so that patterns cross each other and the choice among them matters.
-        literal = making.rng.choice(LITERALS[:4] if making.chance(0.7) else LITERALS)
-        wild = making.rng.choice(["*", "{" + next(captures) + "}"])
-        parts.append(literal if making.chance(0.6) else wild)
+        literal = making.rng.choice(LITERALS[:4] if making.chance(0.7) else LITERALS + odd * 3)
+        form = making.rng.choice(["", "", "", ":int", ":hex", ":uuid"])
+        wild = "*" if making.chance(0.25) else "{" + unused.pop() + form + "}"
+        parts.append(literal if making.chance(0.55) else wild)
     ending = making.rng.choice([[], [], [], ["**"], [""]])
     return "/" + "/".join(parts + ending)
 
 
-def distinct_paths(making: Making) -> list:
-    paths = [make_path(making) for _ in range(making.rng.randint(1, 3))]
+def distinct_paths(making: Making, expected: list) -> list:
+    paths = [make_path(making, expected) for _ in range(making.rng.randint(1, 3))]
     return list({canonical_pattern(path): path for path in paths}.values())
 
 
 def make_route(making: Making) -> dict:
+    expected = making.some(EXPECTS, 1, 4) if making.chance(0.3) else []
     route = {
-        "hosts": making.some(HOSTS if making.chance(0.5) else HOSTS[:1] + HOSTS[-1:], 1, 2),
+        "hosts": making.some(HOSTS if making.chance(0.5) else [HOSTS[0], "*", "*.example"], 1, 2),
         "methods": ["*"] if making.chance(0.2) else making.some(METHODS[:4] + METHODS),
-        "paths": distinct_paths(making),
+        "paths": distinct_paths(making, expected),
     }
-    route["methods"] = pool_without_doubles(route["methods"])
+    route["methods"] = without_doubles(route["methods"])
     if making.chance(0.6):
         route["tags"] = making.some(TAGS, 1, 2)
+    if expected or making.chance(0.05):
+        route["expects"] = expected
+    if making.chance(0.15):
+        route["internal"] = making.rng.choice([True, True, "error", "error", False])
+    if making.chance(0.2) and not route.get("internal", False):
+        route["preflight"] = making.chance(0.9)
     return route
 
 
@@ -380,9 +321,14 @@ def make_routes(making: Making):
     routes = {}
     for number in range(making.rng.randint(1, 3 + making.size * 2)):
         route = make_route(making)
+        if number == 0:
+            route.pop("internal", None)  # something is there to be ruled
         if not any(routes_collide(route, other) for other in routes.values()):
             routes[f"r{number}"] = route
     making.document["routes"] = shuffled(making, routes)
+
+
+# --- rules -----------------------------------------------------------------------------------
 
 
 def rfc3339(making: Making, moment: int) -> str:
@@ -410,40 +356,122 @@ def make_texts(making: Making) -> dict:
     return {key: text for key, text in texts.items() if making.chance(0.2)}
 
 
+def ruled_references(document: dict) -> list:
+    """What a rule may name: routes and tags, but internal routes and tags that only these have."""
+    return sorted({ref for name in ruled_routes(document) for ref in references_to(document, name)})
+
+
 def make_everyone_rule(making: Making) -> dict:
     document = making.document
-    references = sorted({ref for name in document["routes"] for ref in references_to(document, name)})
-    routes = ["*"] if making.chance(0.05) else making.some(references, 1, 1)
-    return {"effect": "allow", "subjects": ["everyone"], "routes": routes,
-            "acknowledge": ["everyone"], **make_conditions(making, 0.25), **make_texts(making)}
+    routes = ["*"] if making.chance(0.05) else making.some(ruled_references(document), 1, 1)
+    subjects = ["everyone"] + (making.some(document["identities"], 1, 1) if making.chance(0.2) else [])
+    return {"effect": "allow", "subjects": subjects, "routes": routes, "acknowledge": ["everyone"],
+            **make_conditions(making, 0.25), **make_texts(making)}
+
+
+def subjects_of(making: Making) -> list:
+    document = making.document
+    subjects = list(document["identities"]) + [f"@{name}" for name in document["groups"]]
+    if making.chance(0.25):
+        subjects += [f"issuer:{name}" for name in document["issuers"]] + ["any-verified"]
+    return making.some(subjects, 1, 4)
+
+
+def acknowledged(subjects: list) -> dict:
+    wide = [subject for subject in subjects if subject == "any-verified" or subject.startswith("issuer:")]
+    return {"acknowledge": wide} if wide else {}
+
+
+def make_users(making: Making) -> dict:
+    if not making.chance(0.2):
+        return {}
+    return {"users": ["*"] if making.chance(0.4) else making.some(cases.USERS, 1, 2)}
 
 
 def make_client_rule(making: Making, effect: str, references: list) -> dict:
-    subjects = list(making.document["identities"])
-    subjects += [f"@{name}" for name in making.document["groups"]] * 2
     everything = making.chance(0.2) or not references
-    return {"effect": effect, "subjects": making.some(pool_without_doubles(subjects), 1, 4),
+    subjects = subjects_of(making)
+    made = {"effect": effect, "subjects": subjects,
             "routes": ["*"] if everything else making.some(references, 1, 4),
             **make_conditions(making, 0.3), **make_texts(making)}
+    if effect == "allow":
+        made.update(acknowledged(subjects), **make_users(making))
+    return made
+
+
+def holds_capture(path: str, capture: str) -> bool:
+    return any(part.startswith("{") and part[1:-1].partition(":")[0] == capture for part in path.split("/"))
+
+
+def references_with(document: dict, capture: str) -> list:
+    """Routes and tags whose every pattern has this capture."""
+    bare = {name for name in ruled_routes(document)
+            if not all(holds_capture(path, capture) for path in document["routes"][name]["paths"])}
+    lacking = {ref for name in bare for ref in references_to(document, name)}
+    return [ref for ref in ruled_references(document) if ref not in lacking]
+
+
+def captures_in(definition: dict) -> set:
+    kind, text = names.written_name(definition) or ("none", "")
+    if kind not in ("spiffe", "uri", "dns", "email"):
+        return set()
+    return {match[1] for part in text.replace("@", "/").replace(".", "/").split("/")
+            if (match := names.CAPTURE.fullmatch(part))}
+
+
+def subjects_with(document: dict, capture: str) -> list:
+    """Identities whose name has this capture, and groups of nothing else."""
+    having = {name for name, definition in document["identities"].items() if capture in captures_in(definition)}
+    policy = cases.reference.Policy(document, {})
+    return sorted(having) + [f"@{group}" for group in document["groups"]
+                             if policy.group_members(group) and policy.group_members(group) <= having]
+
+
+def make_same_rule(making: Making):
+    """An allow rule with `same`, or None where nothing has the captures for it."""
+    document, wanted = making.document, {}
+    path_capture = making.rng.choice(CAPTURES)
+    references = references_with(document, path_capture)
+    if making.chance(0.3):
+        wanted[path_capture] = {"attribute": make_oid(making, making.rng.choice([pool.UNIT, pool.IDENTIFIER]))}
+        subjects = subjects_of(making)
+    else:
+        capture = making.rng.choice(["tenant", "tenant", "name_2"])
+        wanted[path_capture] = capture
+        subjects = making.some(subjects_with(document, capture), 1, 3)
+    second = making.rng.choice(CAPTURES)
+    both = [ref for ref in references_with(document, second) if ref in references]
+    if both and second != path_capture and making.chance(0.5):
+        references, wanted[second] = both, {"attribute": pool.UNIT}
+        having = [name for name in subjects if name in subjects_with(document, "name_2")]
+        if having and "tenant" in wanted.values():
+            subjects, wanted[second] = having, "name_2"
+    if not references or not subjects:
+        return None
+    return {"effect": "allow", "subjects": subjects, "routes": making.some(references, 1, 3), "same": wanted,
+            **acknowledged(subjects), **make_users(making), **make_conditions(making, 0.15)}
 
 
 def make_rules(making: Making):
-    document = making.document
+    document, rng = making.document, making.rng
     document["rules"] = rules = {}
-    for number in range(making.rng.choice([0, 0, 1, 2])):
-        rules[f"{making.rng.choice('am9')}-open-{number}"] = make_everyone_rule(making)
-    references = sorted({ref for name in document["routes"] for ref in references_to(document, name)})
-    for number in range(making.rng.randint(1, 2 + making.size * 2)):
-        rules[f"{making.rng.choice('bz0')}-allow-{number}"] = make_client_rule(making, "allow", references)
-    for number in range(making.rng.randint(0, 1 + making.size // 3)):
-        deniable = deniable_references(document)
-        rules[f"{making.rng.choice('cy1')}-deny-{number}"] = make_client_rule(making, "deny", deniable)
+    for number in range(rng.choice([0, 0, 1, 2])):
+        rules[f"{rng.choice('am9')}-open-{number}"] = make_everyone_rule(making)
+    references = ruled_references(document)
+    for number in range(rng.randint(1, 2 + making.size * 2)):
+        rules[f"{rng.choice('bz0')}-allow-{number}"] = make_client_rule(making, "allow", references)
+    for number in range(rng.randint(0, 4)):
+        rule = make_same_rule(making)
+        if rule:
+            rules[f"{rng.choice('bs1')}-same-{number}"] = rule
+    for number in range(rng.randint(0, 1 + making.size // 3)):
+        rules[f"{rng.choice('cy1')}-deny-{number}"] = make_client_rule(making, "deny", deniable_references(document))
     document["rules"] = shuffled(making, rules)
 
 
 def make_policy(rng: random.Random, size: int) -> dict:
     making = Making(rng, size)
-    for step in (make_issuers, make_identities, make_groups, make_routes, make_rules):
+    for step in (make_issuers, make_identities, make_may_assert, make_groups, make_routes, make_rules):
         step(making)
     document = making.document
     document["name"] = f"generated-{size}"
@@ -451,166 +479,37 @@ def make_policy(rng: random.Random, size: int) -> dict:
         document["serial"] = rng.choice([0, 1, 9007199254740991])
     if making.chance(0.2):
         document["valid_until"] = rfc3339(making, EPOCH + rng.choice([1, DAY + 1, 30 * DAY, YEAR, YEAR]))
+    if making.chance(0.1):
+        document["environment"] = "staging"
+    if making.chance(0.1):
+        document["production"] = making.chance(0.5)
     return shuffled(making, document)
-
-
-# --- requests ------------------------------------------------------------------------------
-
-PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=:@"
-FILLERS = [b"7", b"x", b"A", b"a", b"orders", b"...", b"-", b"*", b"**", "\u00e9".encode(), b"{id}",
-           b"a=b", b"%"]
-ODD_HOSTS = [None, "", "other.example", "API.Example", "api.example.", "api.example:8443",
-             "Admin.EXAMPLE.:443", "api.example..", "*", "10.0.0.7", "10.0.0.7:80", "[2001:DB8::1]",
-             "[::1]:8443", "::1", "[::1", "[10.0.0.7]", "api.example:x", "api..example",
-             "api.example/x", "\u212a.example", "a" * 64 + ".example", "api.example, admin.example",
-             "user@api.example", "-.example", "[fe80::1%eth0]"]
-ODD_METHODS = ["CONNECT", "TRACE", "OPTIONS", "GeT", "PATCH", "*", "HEAD", "PROPFIND"]
-WHOLE_TARGETS = [b"*", b"", b"/", b"//", b"///", b"a", b"?", b"/?/..", b"/..", b"/../..", b"/%2e%2e",
-                 b"/.", b"/%2F", b"/%", b"/%2", b"/%zz", b"/;", b"/..;", b"/\\", b"/#", b"/a?%zz#\x01",
-                 b"/%25", b"/%2525", b"/%25%32%46", b"/%25%34%31", b"/%252", b"/%C2%85", b"/%C0%AF",
-                 b"/%ED%A0%80", b"/%F4%90%80%80", b"/%F0%9F%94%91", b"/%C3/%A9", b"http:/a", b"/http://a"]
-INSERTIONS = [b"//", b"/./", b"/%2e/", b"/.%2E/", b"/x/../", b"/x/%2e%2e/", b"/..;/", b"/..;x=1/",
-              b"/%2e%2e;v/", b"/.;/", b"/;/", b"/..%3B/", b"/x%2F", b"/x%2f..%2f", b"/x\\", b"/x%5c",
-              b"/..\\", b"/x;v=1/", b"/x%3Bv/", b"/%00", b"/\x01", b"/\x7f", b"/%7F", b"/%0a", b"/%25",
-              b"/%252e", b"/%25%32e", b"/%25%2F", b"/%zz", b"/%4", b"/\xc3\xa9/", b"/%c3%a9/",
-              b"/%C3/", b"/%E2%82/", b"/%C1%81/", b"/#", b"/%23", b"/%3F", b"/ /", b"/%20/", b"/.../"]
-
-
-def escape(rng: random.Random, segment: bytes, eagerness: float) -> bytes:
-    """Escapes what must be, and now and then what need not be: both spell the same segment."""
-    def one(byte):
-        if byte in PLAIN and rng.random() >= eagerness:
-            return bytes([byte])
-        return (b"%%%02X" if rng.random() < 0.5 else b"%%%02x") % byte
-    return b"".join(one(byte) for byte in segment)
-
-
-def fill_pattern(rng: random.Random, pattern: str) -> list:
-    segments = []
-    for part in pattern.split("/")[1:]:
-        if part == "**":
-            segments += rng.choice([[], [b""], [rng.choice(FILLERS)], [rng.choice(FILLERS), b"b"]])
-        elif part == "*" or part.startswith("{"):
-            segments.append(rng.choice(FILLERS[:6] if rng.random() < 0.7 else FILLERS))
-        else:
-            segments.append(part.encode())
-    return segments
-
-
-def near_miss(rng: random.Random, segments: list) -> list:
-    """A neighbour of the path: a segment more, fewer, other, or a trailing slash moved."""
-    where = rng.randrange(len(segments) + 1)
-    how = rng.randrange(4)
-    if how == 0:
-        return segments[:where] + [rng.choice(FILLERS)] + segments[where:]
-    if how == 1:
-        return segments[:-1]
-    if how == 2:
-        return segments[:-1] if segments[-1:] == [b""] else segments + [b""]
-    return segments[:where] + [rng.choice(FILLERS)] + segments[where + 1:]
-
-
-def insert_trick(rng: random.Random, target: bytes) -> bytes:
-    slashes = [index for index, byte in enumerate(target) if byte == 0x2F]
-    where = rng.choice(slashes)
-    return target[:where] + rng.choice(INSERTIONS) + target[where + 1:]
-
-
-def make_target(rng: random.Random, pattern: str) -> bytes:
-    if rng.random() < 0.06:
-        return rng.choice(WHOLE_TARGETS)
-    segments = fill_pattern(rng, pattern)
-    if rng.random() < 0.15:
-        segments = near_miss(rng, segments)
-    eagerness = rng.choice([0, 0, 0.2])
-    target = b"/" + b"/".join(escape(rng, segment, eagerness) for segment in segments)
-    for _ in range(rng.choice([0] * 8 + [1, 2])):
-        target = insert_trick(rng, target)
-    target += rng.choice([b""] * 6 + [b"?", b"?a=/../b&c=%zz", b"?x?y"])
-    return target if rng.random() < 0.95 else rng.choice([b"http://api.example", b"HTTPS://h:1"]) + target
-
-
-def make_request(rng: random.Random, document: dict) -> reference.Request:
-    route = document["routes"][rng.choice(sorted(document["routes"]))]
-    host = rng.choice(route["hosts"]) if rng.random() < 0.92 else rng.choice(ODD_HOSTS)
-    if host == "*" and rng.random() < 0.9:
-        host = rng.choice(["other.example", "[2001:db8::1]:443", "203.0.113.9"])
-    methods = [method for method in route["methods"] if method != "*"]
-    if "GET" in methods and rng.random() < 0.2:
-        methods = ["HEAD"]
-    method = rng.choice(methods or ["GET", "POST", "X-ANY"])
-    if rng.random() < 0.08:
-        method = rng.choice(ODD_METHODS)
-    return reference.Request(method, make_target(rng, rng.choice(route["paths"])), host,
-                             rng.random() >= 0.03)
-
-
-def known_certificates(document: dict) -> list:
-    """Certificates of the pool that are some identity of this policy, on a good day."""
-    policy = reference.Policy(document, issuer_keys(document))
-    return [name for name in LEAVES if is_known(policy, reference_certificate(name))]
-
-
-def is_known(policy, client) -> bool:
-    try:
-        return bool(policy.identities_of(client, policy.issuer_of(client)))
-    except reference.Denied:
-        return False
-
-
-def make_now(rng: random.Random, document: dict):
-    moments = [EPOCH] * 24 + [EPOCH - 1, EPOCH + 1, EPOCH - DAY, EPOCH + DAY, EPOCH + DAY + 1,
-                              EAST_ENDS, EAST_ENDS + 1, EPOCH + YEAR, EPOCH + YEAR + 1, None]
-    if "valid_until" in document:
-        end = reference.parse_time(document["valid_until"])
-        moments += [end - 1, end]
-    return rng.choice(moments)
-
-
-def make_case(rng: random.Random, document: dict, known: list) -> tuple:
-    request = make_request(rng, document)
-    pool = rng.choices([known or LEAVES, ODD_NAMED, LEAVES], [75, 10, 15])[0]
-    name = rng.choice(pool)
-    if not request.tls or rng.random() < 0.08:
-        name = None
-    address = rng.choice(ADDRESSES) if rng.random() < 0.92 else rng.choice([None, "", "10.1.2", "peer"])
-    return name, request, make_now(rng, document), address
 
 
 REQUESTS_PER_POLICY = 50
 
 
 def triples(seed: int, count: int):
-    """Yields (document, [(certificate name or None, request, now, address), ...])."""
+    """Yields (document, [cases.Case, ...])."""
     rng = random.Random(seed)
     for number in range(count):
         document = make_policy(rng, number % 12)
-        known = known_certificates(document)
-        yield document, [make_case(rng, document, known) for _ in range(REQUESTS_PER_POLICY)]
+        known = cases.known_certificates(document)
+        yield document, [cases.make_case(rng, document, known) for _ in range(REQUESTS_PER_POLICY)]
 
 
 # --- command line --------------------------------------------------------------------------
 
 
-def case_as_json(policy, case: tuple) -> dict:
-    """Bytes travel as one character each (Latin-1), so that a C program can take them back."""
-    name, request, now, address = case
-    decision = policy.decide(request, reference_certificate(name), now, address)
-    return {"certificate": name, "verified": bool(name) and POOL[name].verified,
-            "method": request.method, "target": request.target.decode("latin-1"),
-            "host": request.host, "tls": request.tls, "now": now, "address": address,
-            "expected": asdict(decision)}
-
-
 def print_triples(seed: int, count: int):
-    for document, cases in triples(seed, count):
-        policy = reference.Policy(document, issuer_keys(document))
-        print(json.dumps({"policy": document, "cases": [case_as_json(policy, c) for c in cases]}))
+    for document, made in triples(seed, count):
+        told = [{**case.as_json(), "expected": asdict(cases.decide(document, case))} for case in made]
+        print(json.dumps({"policy": document, "cases": told}))
 
 
 def main(arguments: list) -> int:
     if arguments == ["certificates"]:
-        print("\n".join(spec.line() for spec in certificate_pool()))
+        print("\n".join(spec.line() for spec in pool.certificate_pool()))
         return 0
     if len(arguments) == 3 and arguments[0] == "triples":
         print_triples(int(arguments[1]), int(arguments[2]))

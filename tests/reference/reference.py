@@ -7,31 +7,46 @@ prefers the plainest way of saying a rule over a fast one. It expects a document
 
 import ipaddress
 import re
-import socket
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import reference_names as names
+import reference_requests as requests
+from reference_requests import Denied
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the client asked for; `target` is the request target byte for byte."""
+    """What the client asked for; `target` is the request target byte for byte.
+
+    `tls` is "present", "absent", or "unavailable" where nobody can look at the certificate; `user` is whom
+    another module authenticated. `arrival` is "client" for the client's own path, "later" for a path that the
+    server went on to from an allowed one, "error" for an error page.
+    """
 
     method: str
     target: bytes
     host: str | None = None
-    tls: bool = True
+    tls: str = "present"
+    headers: tuple = ()
+    user: str | None = None
+    arrival: str = "client"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What TLS knows of the client. `path` holds the CA labels above the leaf, nearest first."""
+    """What TLS knows of the client. `path` holds the CA labels above the leaf, nearest first, or None where it
+    is not known. A value of the subject, and a UPN, is UTF-8 or, when it is no text, None."""
 
     verified: bool = True
-    path: list = field(default_factory=list)
+    readable: bool = True
+    path: list | None = field(default_factory=list)
     uri: list = field(default_factory=list)
     dns: list = field(default_factory=list)
-    cn: list = field(default_factory=list)
+    email: list = field(default_factory=list)
+    upn: list = field(default_factory=list)
+    subject: list = field(default_factory=list)  # RDNs, each a list of (OID, value)
+    digests: dict = field(default_factory=dict)  # "certificate" and "spki" to SHA-256 in lower-case hex
     not_before: int = 0
     not_after: int = 0
 
@@ -44,15 +59,7 @@ class Decision:
     route: str | None = None
     identity: str | None = None
     issuer: str | None = None
-
-
-class Denied(Exception):
-    """Leaves the chain of checks at the first one that fails."""
-
-    def __init__(self, reason, rule=None):
-        super().__init__(reason)
-        self.reason = reason
-        self.rule = rule
+    condition: str | None = None
 
 
 # --- small things every part needs ---------------------------------------------------------
@@ -62,13 +69,8 @@ def byte_order(name: str) -> bytes:
     return name.encode("utf-8")
 
 
-def lowest(names):
-    return min(names, key=byte_order)
-
-
-def has_control(text: str) -> bool:
-    """Unicode's control characters: C0, DELETE and C1."""
-    return any(unicodedata.category(char) == "Cc" for char in text)
+def lowest(members):
+    return min(members, key=byte_order, default=None)
 
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -78,229 +80,6 @@ def parse_time(text: str) -> int:
     if not TIME.fullmatch(text):
         raise ValueError(f"not a time: {text!r}")
     return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
-
-
-# --- hosts ---------------------------------------------------------------------------------
-
-HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
-BRACKETED = re.compile(r"\[([^\]]*)\](:[0-9]*)?")
-WITH_PORT = re.compile(r"([^:]*)(:[0-9]*)?")
-
-
-def is_ipv6(text: str) -> bool:
-    # inet_pton and not ipaddress: the latter lets zone names ("%eth0") through.
-    try:
-        socket.inet_pton(socket.AF_INET6, text)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def is_dns_host(text: str) -> bool:
-    # IPv4 literals need no rule of their own: they have the form of DNS names.
-    return len(text) <= 253 and all(HOST_LABEL.fullmatch(label) for label in text.split("."))
-
-
-def canonical_host(host: str | None) -> str:
-    if host is None:
-        raise Denied("host-missing")
-    if not host.isascii():  # before lower(): the Kelvin sign lowers to an ASCII "k"
-        raise Denied("host-malformed")
-    host = host.lower()
-    bracketed = BRACKETED.fullmatch(host)
-    literal = bracketed.group(1) if bracketed else host
-    if is_ipv6(literal):
-        return literal
-    plain = WITH_PORT.fullmatch(host)
-    if bracketed or not plain:
-        raise Denied("host-malformed")
-    name = plain.group(1).removesuffix(".")
-    if not is_dns_host(name):
-        raise Denied("host-malformed")
-    return name
-
-
-# --- the path that is judged ---------------------------------------------------------------
-
-ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/.*)", re.DOTALL)
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-FIRST_HEX_PAIR = re.compile(rb"[0-9A-Fa-f]{2}")
-
-
-def raw_path(target: bytes) -> bytes:
-    path = target.split(b"?", 1)[0]
-    absolute = ABSOLUTE_FORM.fullmatch(path)
-    return absolute.group(1) if absolute else path
-
-
-def decode_escape(match) -> bytes:
-    byte = bytes([int(match.group(1), 16)])
-    return b"%2F" if byte == b"/" else byte
-
-
-def decode(raw: bytes) -> bytes:
-    """Decodes escapes once; an escaped slash stays, in capitals."""
-    return ESCAPE.sub(decode_escape, raw)
-
-
-def escape_yields_escape(raw: bytes) -> bool:
-    # Each %25 is looked at with what follows it decoded, so that %25%34%31 is seen as %41.
-    return any(
-        match.group() == b"%25" and FIRST_HEX_PAIR.match(decode(raw[match.end():]))
-        for match in ESCAPE.finditer(raw)
-    )
-
-
-def starts_with_dots_and_semicolon(segment: bytes) -> bool:
-    before, semicolon, _ = decode(segment).partition(b";")
-    return bool(semicolon) and before == b".."
-
-
-def is_utf8_without_controls(data: bytes) -> bool:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return not has_control(text)
-
-
-def always_ambiguous(raw: bytes) -> bool:
-    """The forms that are refused whichever route they are for."""
-    return bool(
-        not raw.startswith(b"/")
-        or BROKEN_ESCAPE.search(raw)
-        or b"#" in raw
-        or any(byte > 0x7F for byte in raw)
-        or escape_yields_escape(raw)
-        or not is_utf8_without_controls(decode(raw))
-        or any(starts_with_dots_and_semicolon(segment) for segment in raw.split(b"/"))
-    )
-
-
-def unexpected_by_any_route(raw: bytes) -> bool:
-    """The forms that are refused because no route can expect them yet."""
-    segments = raw.split(b"/")[1:]
-    escapes = {match.group().upper() for match in ESCAPE.finditer(raw)}
-    return bool(
-        escapes & {b"%2F", b"%5C", b"%25", b"%3B"}
-        or b"\\" in raw
-        or b";" in raw
-        or b"" in segments[:-1]
-        or any(decode(segment) in (b".", b"..") for segment in segments)
-    )
-
-
-def resolve_dots(segments: list) -> list:
-    result = []
-    for segment in segments:
-        if segment == b".." and result:
-            result.pop()
-        if segment not in (b".", b".."):
-            result.append(segment)
-    if segments[-1] in (b".", b".."):  # RFC 3986 5.2.4: "/a/b/.." is "/a/"
-        result.append(b"")
-    return result
-
-
-def judged_segments(raw: bytes) -> list:
-    segments = [decode(segment) for segment in raw.split(b"/")[1:]]
-    kept = [segment for segment in segments[:-1] if segment != b""] + segments[-1:]
-    return resolve_dots(kept)
-
-
-# --- patterns ------------------------------------------------------------------------------
-
-END, LITERAL, ONE, REST = range(4)  # in the order of specificity
-
-
-def pattern_segments(pattern: str) -> list:
-    """A pattern as a list of (kind, bytes); what captures are called does not matter."""
-    result = []
-    for segment in pattern.split("/")[1:]:
-        if segment == "**":
-            result.append((REST, b""))
-        elif segment == "*" or segment.startswith("{"):
-            result.append((ONE, b""))
-        else:
-            result.append((LITERAL, segment.encode("utf-8")))
-    return result
-
-
-def matches(pattern: list, path: list) -> bool:
-    if not pattern:
-        return not path
-    kind, literal = pattern[0]
-    if kind == REST:
-        return True
-    if not path:
-        return False
-    fits = path[0] == literal if kind == LITERAL else path[0] != b""
-    return fits and matches(pattern[1:], path[1:])
-
-
-def specificity(pattern: list) -> list:
-    """Sorts the more specific pattern first among those that match one path."""
-    return [kind for kind, _ in pattern] + [END]
-
-
-def claims_method(route: dict, method: str) -> bool:
-    methods = route["methods"]
-    return method in methods or "*" in methods or (method == "HEAD" and "GET" in methods)
-
-
-# --- names in certificates -----------------------------------------------------------------
-
-SPIFFE = re.compile(rb"spiffe://[a-z0-9._-]{1,255}((?:/[A-Za-z0-9._-]+)+)")
-URI = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]*")
-DNS_LABEL = re.compile(rb"[A-Za-z0-9_-]{1,63}")
-
-
-def well_formed_spiffe(name: bytes) -> bool:
-    match = SPIFFE.fullmatch(name)
-    if not match or len(name) > 2048:
-        return False
-    return not {b".", b".."} & set(match.group(1).split(b"/"))
-
-
-def well_formed_uri(name: bytes) -> bool:
-    return len(name) <= 2048 and bool(URI.fullmatch(name))
-
-
-def well_formed_dns(name: bytes) -> bool:
-    name = name.removesuffix(b".")
-    return len(name) <= 253 and all(DNS_LABEL.fullmatch(label) for label in name.split(b"."))
-
-
-def well_formed_cn(name: bytes) -> bool:
-    return 1 <= len(name) <= 256 and is_utf8_without_controls(name)
-
-
-WELL_FORMED = {
-    "spiffe": well_formed_spiffe,
-    "uri": well_formed_uri,
-    "dns": well_formed_dns,
-    "cn": well_formed_cn,
-}
-
-
-def names_of_kind(client: Certificate, kind: str) -> list:
-    return {"spiffe": client.uri, "uri": client.uri, "dns": client.dns, "cn": client.cn}[kind]
-
-
-def comparable(kind: str, name: bytes) -> bytes:
-    return name.lower().removesuffix(b".") if kind == "dns" else name
-
-
-def only_name(client: Certificate, kind: str) -> bytes:
-    names = names_of_kind(client, kind)
-    if not names:
-        raise Denied("name-missing")
-    if len(names) > 1:
-        raise Denied("name-ambiguous")
-    if not WELL_FORMED[kind](names[0]):
-        raise Denied("name-malformed")
-    return comparable(kind, names[0])
 
 
 # --- conditions: True, False, or None for "cannot be judged" --------------------------------
@@ -330,25 +109,58 @@ def in_networks(networks: list, address: str | None):
     return any(parsed in parse_network(network) for network in networks)
 
 
-def conditions(rule: dict, now: int | None, address: str | None) -> list:
-    result = []
-    if "networks" in rule:
-        result.append(in_networks(rule["networks"], address))
-    if "valid_from" in rule:
-        result.append(None if now is None else now >= parse_time(rule["valid_from"]))
-    if "valid_until" in rule:
-        result.append(None if now is None else now < parse_time(rule["valid_until"]))
-    return result
-
-
-def holds(rule: dict, now: int | None, address: str | None):
-    results = conditions(rule, now, address)
-    if False in results:
+def verdict(results: dict):
+    if False in results.values():
         return False
-    return None if None in results else True
+    return None if None in results.values() else True
+
+
+def lacking(results: dict) -> list:
+    return [name for name, held in results.items() if held is False]
+
+
+def among_users(users: list, user: str | None) -> bool:
+    return user is not None and (user in users or users == ["*"])
+
+
+def is_same(wanted: dict, path: dict, client, identities: list) -> bool:
+    """`same`: identities are the captures of each name of the client that an identity of the rule takes."""
+    def equal(held: dict) -> bool:
+        for capture, other in wanted.items():
+            value = path[capture]
+            if isinstance(other, str):
+                found = held.get(other)
+            else:
+                values = names.attribute_values(client, names.dotted(other["attribute"]))
+                found = values[0] if len(values) == 1 else None
+            if not value or value != found:
+                return False
+        return True
+
+    return any(equal(held) for held in identities or [{}])
+
+
+@dataclass
+class Question:
+    """What the conditions of a rule are asked about, beside the rule."""
+
+    request: Request
+    client: Certificate | None
+    now: int | None
+    address: str | None
+    path: dict = field(default_factory=dict)  # what the captures of the path hold
 
 
 # --- the policy ----------------------------------------------------------------------------
+
+
+@dataclass
+class Client:
+    """What a certificate amounts to: of which issuer, and which identities, by which names of it."""
+
+    issuer: str
+    others: set  # issuers whose CAs stand on the path too
+    identities: dict  # name -> captures of each of the certificate's names that it takes
 
 
 class Policy:
@@ -363,29 +175,32 @@ class Policy:
         self.routes = document.get("routes", {})
         self.rules = document.get("rules", {})
 
-    def decide(self, request, client, now, address) -> Decision:
+    def decide(self, request, client, now, address, require=()) -> Decision:
+        """`require` holds the names of each Require line in force."""
         found = {"route": None, "issuer": None, "identity": None}
         try:
-            rule = self.check(request, client, now, address, found)
+            rule = self.check(Question(request, client, now, address), require, found)
         except Denied as denied:
-            return Decision("deny", denied.reason, denied.rule, **found)
+            return Decision("deny", denied.reason, denied.rule, **found, condition=denied.condition)
         return Decision("allow", "allowed", rule, **found)
 
-    def check(self, request, client, now, address, found) -> str:
-        """Returns the rule that allows, or raises Denied; notes in `found` what is known by then."""
-        self.check_policy_time(now)
-        found["route"] = self.route_of(request)
-        if unexpected_by_any_route(raw_path(request.target)):
-            raise Denied("ambiguous-path")
-        rule = self.everyone_rule(found["route"], now, address)
-        if rule is not None:
+    def check(self, asked: Question, require, found: dict):
+        """Returns the rule that allows, if any, or raises Denied; notes in `found` what is known by then."""
+        self.check_policy_time(asked.now)
+        found["route"] = self.route_of(asked)
+        route = self.routes[found["route"]]
+        self.check_expected(asked.request, route)
+        granted = route.get("internal", False) is not False or self.takes_preflight(asked.request, route)
+        rule = None if granted else self.everyone_rule(found["route"], asked)
+        if (granted or rule is not None) and not require:
             return rule
-        self.check_certificate(request, client)
-        found["issuer"] = self.issuer_of(client)
-        self.check_dates(client, now)
-        identities = self.identities_of(client, found["issuer"])
-        found["identity"] = lowest(identities)
-        return self.judge(identities, found["route"], now, address)
+        client = self.client_of(asked, found)
+        found["identity"] = self.most_specific_identity(client.identities)
+        self.check_known(client, found["route"])
+        rule = self.judge(client, found["route"], asked, granted)
+        if not all(self.on_line(line, client.identities) for line in require):
+            raise Denied("not-on-require-line", rule)
+        return rule
 
     def check_policy_time(self, now):
         if "valid_until" not in self.document:
@@ -397,57 +212,101 @@ class Policy:
 
     # From request to route.
 
-    def route_of(self, request) -> str:
+    def route_of(self, asked: Question) -> str:
+        request = asked.request
         if request.method in ("CONNECT", "TRACE"):
             raise Denied("method-unsupported")
         if request.method == "OPTIONS" and request.target == b"*":
             raise Denied("method-unsupported")
-        host = canonical_host(request.host)
-        raw = raw_path(request.target)
-        if always_ambiguous(raw):
+        hosts = {name: {requests.listed_host(host) for host in route["hosts"]}
+                 for name, route in self.routes.items()}
+        host = requests.host_in_use(requests.canonical_host(request.host), set().union(*hosts.values()))
+        raw = requests.raw_path(request.target)
+        if requests.always_ambiguous(raw):
             raise Denied("ambiguous-path")
-        routes = self.routes_on_host(host)
-        pattern = self.most_specific(routes, judged_segments(raw))
-        return self.route_with_method(routes, pattern, request.method)
-
-    def routes_on_host(self, host: str) -> list:
-        known = any(host in route["hosts"] for route in self.routes.values())
-        wanted = host if known else "*"
-        return [name for name, route in self.routes.items() if wanted in route["hosts"]]
+        path = requests.judged_segments(raw)
+        on_host = [name for name in self.routes if host in hosts[name]]
+        pattern = self.most_specific(on_host, path)
+        route = self.route_with_method(on_host, pattern, request)
+        self.check_arrival(request.arrival, route)
+        asked.path = next(requests.captures_of(written, path) for written in self.routes[route]["paths"]
+                          if requests.pattern_segments(written) == pattern)
+        return route
 
     def patterns(self, name: str) -> list:
-        return [pattern_segments(path) for path in self.routes[name]["paths"]]
+        return [requests.pattern_segments(path) for path in self.routes[name]["paths"]]
 
-    def most_specific(self, routes: list, path: list) -> list:
-        found = [p for name in routes for p in self.patterns(name) if matches(p, path)]
+    def most_specific(self, on_host: list, path: list) -> list:
+        found = [p for name in on_host for p in self.patterns(name) if requests.matches(p, path)]
         if not found:
             raise Denied("route-unknown")
-        return min(found, key=specificity)
+        return min(found, key=requests.specificity)
 
-    def route_with_method(self, routes: list, pattern: list, method: str) -> str:
-        for name in routes:
-            if pattern in self.patterns(name) and claims_method(self.routes[name], method):
+    def route_with_method(self, on_host: list, pattern: list, request) -> str:
+        with_pattern = [name for name in on_host if pattern in self.patterns(name)]
+        for name in with_pattern:
+            if self.takes_preflight(request, self.routes[name]):
+                return name
+        for name in with_pattern:
+            if requests.claims_method(self.routes[name], request.method):
                 return name
         raise Denied("method-not-on-route")
 
+    @staticmethod
+    def takes_preflight(request, route: dict) -> bool:
+        return route.get("preflight", False) and requests.is_preflight(request)
+
+    def check_arrival(self, arrival: str, route: str):
+        """An internal route is there only for those who come the way it says."""
+        internal = self.routes[route].get("internal", False)
+        way = {True: "later", "error": "error"}
+        if internal is not False and arrival != way[internal]:
+            raise Denied("route-unknown")
+
+    @staticmethod
+    def check_expected(request, route: dict):
+        expected = set(route.get("expects", []))
+        if requests.unusual_forms(requests.raw_path(request.target)) - expected:
+            raise Denied("ambiguous-path")
+        if requests.overrides_method(request) and "method-override" not in expected:
+            raise Denied("method-override")
+
     # From certificate to identities.
 
-    def check_certificate(self, request, client):
-        if not request.tls:
-            raise Denied("tls-absent")
+    def client_of(self, asked: Question, found: dict) -> Client:
+        self.check_certificate(asked.request, asked.client)
+        found["issuer"] = issuer = self.issuer_of(asked.client)
+        self.check_dates(asked.client, asked.now)
+        held = self.names_of(asked.client, issuer)
+        fitting = {name: self.captures_of(name, asked.client, issuer, held) for name in self.identities}
+        others = set(self.issuers_on(asked.client.path))
+        return Client(issuer, others, {name: captures for name, captures in fitting.items() if captures})
+
+    @staticmethod
+    def check_certificate(request, client):
+        if request.tls != "present":
+            raise Denied(f"tls-{request.tls}")
         if client is None:
             raise Denied("no-certificate")
         if not client.verified:
             raise Denied("certificate-not-verified")
+        if not client.readable:
+            raise Denied("certificate-malformed")
+        if client.path is None:
+            raise Denied("issuer-not-established")
+
+    def issuers_on(self, path: list) -> list:
+        """The issuers whose CAs stand on a path, nearest first."""
+        return [issuer for label in path for issuer in self.issuers if label in self.issuer_keys.get(issuer, ())]
 
     def issuer_of(self, client) -> str:
-        for label in client.path:
-            for issuer in self.issuers:
-                if label in self.issuer_keys.get(issuer, ()):
-                    return issuer
-        raise Denied("issuer-unknown")
+        issuers = self.issuers_on(client.path)
+        if not issuers:
+            raise Denied("issuer-unknown")
+        return issuers[0]
 
-    def check_dates(self, client, now):
+    @staticmethod
+    def check_dates(client, now):
         if now is None:
             raise Denied("internal-error")
         if now > client.not_after:
@@ -455,18 +314,69 @@ class Policy:
         if now < client.not_before:
             raise Denied("certificate-not-yet-valid")
 
-    def identities_of(self, client, issuer: str) -> set:
-        kind = self.issuers[issuer]["names"][0]
-        name = only_name(client, kind)
-        result = {
-            identity
-            for identity, definition in self.identities.items()
-            if definition["issuer"] == issuer
-            and comparable(kind, definition[kind].encode("utf-8")) == name
-        }
-        if not result:
-            raise Denied("identity-unknown")
-        return result
+    def names_of(self, client, issuer: str) -> list:
+        """The (kind, name) pairs by which this issuer tells the client apart, in normal form."""
+        definition = self.issuers[issuer]
+        if definition["names"] == ["none"]:
+            return []
+        kinds = [names.kind_of(written) for written in definition["names"]]
+        held = [(kind, name) for kind in kinds for name in names.names_of_kind(client, kind)]
+        if not held:
+            raise Denied("name-missing")
+        if len(held) > (names.MOST_NAMES if definition.get("any_of", False) else 1):
+            raise Denied("name-ambiguous")
+        if not all(names.well_formed(kind, name) for kind, name in held):
+            raise Denied("name-malformed")
+        held = [(kind, names.normal_form(kind, name)) for kind, name in held]
+        if not all(self.may_assert(definition, kind, name) for kind, name in held):
+            raise Denied("name-outside-issuer")
+        return held
+
+    @staticmethod
+    def may_assert(definition: dict, kind: str, name) -> bool:
+        if "may_assert" not in definition:
+            return True
+        written = [names.written_name(member) for member in definition["may_assert"]]
+        return any(kind == other and names.match_name(kind, text, name) is not None for other, text in written)
+
+    def captures_of(self, identity: str, client, issuer: str, held: list) -> list:
+        """The captures of each name that this identity takes, when all else of it holds; empty when it is not it."""
+        definition = self.identities[identity]
+        attributes = definition.get("attributes", {})
+        if definition["issuer"] != issuer or not self.is_pinned(definition, client):
+            return []
+        if any(names.attribute_values(client, names.dotted(oid)) != [value.encode("utf-8")]
+               for oid, value in attributes.items()):
+            return []
+        written = names.written_name(definition)
+        if written is None:
+            return [{}]
+        found = [names.match_name(kind, written[1], name) for kind, name in held if kind == written[0]]
+        return [captures for captures in found if captures is not None]
+
+    @staticmethod
+    def is_pinned(definition: dict, client) -> bool:
+        if "pins" not in definition:
+            return True
+        wanted = [pin.partition(":") for pin in definition["pins"]]
+        return any(client.digests.get(kind) == digits.replace(":", "").lower() for kind, _, digits in wanted)
+
+    def most_specific_identity(self, identities):
+        """With pins before exact before pattern, then the lowest; None where the client is nobody known."""
+        def rank(name: str) -> tuple:
+            written = names.written_name(self.identities[name])
+            by_pattern = written is not None and names.is_pattern(*written)
+            return "pins" not in self.identities[name], by_pattern, byte_order(name)
+
+        return min(identities, key=rank, default=None)
+
+    def check_known(self, client: Client, route: str):
+        if client.identities:
+            return
+        for rule in self.rules.values():
+            if self.names_issuer(rule, client) and self.names_route(rule, route):
+                return
+        raise Denied("identity-unknown")
 
     # From identities and route to a decision.
 
@@ -476,18 +386,31 @@ class Policy:
             result |= self.group_members(member[1:]) if member.startswith("@") else {member}
         return result
 
-    def names_client(self, rule: dict, identities: set) -> bool:
-        for subject in rule["subjects"]:
-            if subject == "everyone" or subject in identities:
-                return True
-            if subject.startswith("@") and self.group_members(subject[1:]) & identities:
-                return True
-        return False
+    def named_identities(self, members: list) -> set:
+        result = set()
+        for member in members:
+            result |= self.group_members(member[1:]) if member.startswith("@") else {member}
+        return result
+
+    def on_line(self, line, identities) -> bool:
+        return bool(self.named_identities(line) & set(identities))
+
+    @staticmethod
+    def names_issuer(rule: dict, client: Client) -> bool:
+        issuers = {client.issuer} | (client.others if rule["effect"] == "deny" else set())
+        return bool(set(rule["subjects"]) & {"any-verified", *(f"issuer:{name}" for name in issuers)})
+
+    def names_client(self, rule: dict, client: Client) -> bool:
+        if "everyone" in rule["subjects"] or self.names_issuer(rule, client):
+            return True
+        return bool(self.named_identities(rule["subjects"]) & set(client.identities))
 
     def names_route(self, rule: dict, route: str) -> bool:
-        tags = self.routes[route].get("tags", [])
-        wanted = {route} | {f"tag:{tag}" for tag in tags}
-        if wanted & set(rule["routes"]):
+        if route in rule["routes"]:
+            return True
+        if self.routes[route].get("internal", False):
+            return False
+        if {f"tag:{tag}" for tag in self.routes[route].get("tags", [])} & set(rule["routes"]):
             return True
         if "*" not in rule["routes"]:
             return False
@@ -504,33 +427,58 @@ class Policy:
             if "everyone" in rule["subjects"] and self.names_route(rule, route)
         ]
 
-    def everyone_rule(self, route: str, now, address):
+    def everyone_rule(self, route: str, asked: Question):
         rules = self.everyone_rules(route)
-        applying = [name for name in rules if holds(self.rules[name], now, address) is True]
-        return lowest(applying) if applying else None
+        return lowest(name for name in rules if verdict(self.conditions(self.rules[name], asked)) is True)
 
-    def judge(self, identities: set, route: str, now, address) -> str:
-        """The last stage: the order of the reasons is the order of the lines."""
+    def conditions(self, rule: dict, asked: Question, client: Client | None = None) -> dict:
+        """What each condition of a rule comes to, in the order in which they are named."""
+        now, result = asked.now, {}
+        if "networks" in rule:
+            result["networks"] = in_networks(rule["networks"], asked.address)
+        if "valid_from" in rule:
+            result["valid_from"] = None if now is None else now >= parse_time(rule["valid_from"])
+        if "valid_until" in rule:
+            result["valid_until"] = None if now is None else now < parse_time(rule["valid_until"])
+        if "users" in rule:
+            result["users"] = among_users(rule["users"], asked.request.user)
+        if "same" in rule:
+            named = self.named_identities(rule["subjects"]) & set(client.identities)
+            held = [captures for name in sorted(named) for captures in client.identities[name]]
+            result["same"] = is_same(rule["same"], asked.path, asked.client, held)
+        return result
+
+    def judge(self, client: Client, route: str, asked: Question, granted: bool):
+        """The last stage: the order of the reasons is the order of the lines. `granted` is as good as a rule for
+        everyone: a preflight request, or an internal route come to on its way."""
         naming = {
-            name: (rule["effect"], holds(rule, now, address))
+            name: self.conditions(rule, asked, client)
             for name, rule in self.rules.items()
-            if self.names_client(rule, identities) and self.names_route(rule, route)
+            if self.names_client(rule, client) and self.names_route(rule, route)
         }
 
         def first(effect, state):
-            names = [name for name, verdict in naming.items() if verdict == (effect, state)]
-            return lowest(names) if names else None
+            return lowest(name for name, results in naming.items()
+                          if self.rules[name]["effect"] == effect and verdict(results) is state)
 
         self.deny_if(first("deny", True), "denied-by-rule")
         self.deny_if(first("deny", None), "indeterminate")
         allowing = first("allow", True)
-        if allowing is not None:
+        if granted or allowing is not None:
             return allowing
         self.deny_if(first("allow", None), "indeterminate")
-        self.deny_if(first("allow", False), "condition-not-met")
+        short = {name: lacking(results) for name, results in naming.items()
+                 if self.rules[name]["effect"] == "allow"}
+        if asked.request.user is None:
+            self.deny_if(lowest(name for name, lacks in short.items()
+                                if lacks == ["users"] and None not in naming[name].values()),
+                         "user-required", "users")
+        nearest = lowest(name for name, lacks in short.items() if len(lacks) == 1) or lowest(short)
+        if nearest is not None:
+            raise Denied("condition-not-met", nearest, short[nearest][0])
         raise Denied("no-rule")
 
     @staticmethod
-    def deny_if(rule, reason: str):
+    def deny_if(rule, reason: str, condition=None):
         if rule is not None:
-            raise Denied(reason, rule)
+            raise Denied(reason, rule, condition)

@@ -13,9 +13,12 @@
  *     ca=0|1               default 0
  *     key=ec256|rsa2048    default ec256
  *     keyof=NAME           reuse the key of NAME instead of making one
- *     cn= uri= dns= email= any number of each; the bytes go into the certificate unchecked
- *     notbefore= notafter= UNIX, or +SECONDS / -SECONDS from now; defaults -3600 and +31536000
- *     eku=client|server    may be given twice
+ *     cn= uri= dns= email= upn= any number of each; the bytes go into the certificate unchecked
+ *     upnia5=              a UPN that is no UTF8String
+ *     attribute=OID/TYPE:VALUE  one more RDN of the subject, in this order with cn=; also= for one
+ * in the same RDN as the last; TYPE is utf8, printable, ia5, t61, bmp, universal or bits notbefore=
+ * notafter= UNIX, or +SECONDS / -SECONDS from now; defaults -3600 and +31536000 eku=client|server
+ * may be given twice
  *
  * An error is one line on standard error that names the line of SPEC, and exit status 2.
  */
@@ -152,6 +155,58 @@ static void add_common_name(const spec *s, const char *value, size_t length) {
     }
 }
 
+static int string_type(const spec *s, const char *name, size_t length) {
+    static const struct {
+        const char *name;
+        int type;
+    } types[] = {{"utf8", V_ASN1_UTF8STRING}, {"printable", V_ASN1_PRINTABLESTRING},
+                 {"ia5", V_ASN1_IA5STRING},   {"t61", V_ASN1_T61STRING},
+                 {"bmp", V_ASN1_BMPSTRING},   {"universal", V_ASN1_UNIVERSALSTRING},
+                 {"bits", V_ASN1_BIT_STRING}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strlen(types[i].name) == length && strncmp(types[i].name, name, length) == 0) {
+            return types[i].type;
+        }
+    }
+    fail(s, "no such type of string: %s", name);
+}
+
+/* OID/TYPE:VALUE; `set` is 0 for an RDN of its own and -1 for the last one. */
+static void add_attribute(const spec *s, const char *text, size_t length, int set) {
+    const size_t oid_length = strcspn(text, "/");
+    const size_t head = strcspn(text, ":");
+    char oid[64];
+    if (oid_length >= sizeof oid || oid_length >= head || head >= length) {
+        fail(s, "an attribute is OID/TYPE:VALUE");
+    }
+    memcpy(oid, text, oid_length);
+    oid[oid_length] = '\0';
+    const int type = string_type(s, text + oid_length + 1, head - oid_length - 1);
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+    if (object == NULL ||
+        X509_NAME_add_entry_by_OBJ(s->subject, object, type, (const unsigned char *)text + head + 1,
+                                   (int)(length - head - 1), -1, set) != 1) {
+        fail_openssl(s, "attribute= or also=");
+    }
+    ASN1_OBJECT_free(object);
+}
+
+static void add_upn(const spec *s, int type, const char *value, size_t length) {
+    ASN1_OBJECT *object = OBJ_txt2obj("1.3.6.1.4.1.311.20.2.3", 1);
+    ASN1_STRING *text = ASN1_STRING_type_new(type);
+    ASN1_TYPE *held = ASN1_TYPE_new();
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    if (object == NULL || text == NULL || held == NULL || name == NULL || length > INT_MAX ||
+        ASN1_STRING_set(text, value, (int)length) != 1) {
+        fail_openssl(s, "upn=");
+    }
+    ASN1_TYPE_set(held, type, text);
+    if (GENERAL_NAME_set0_othername(name, object, held) != 1 ||
+        sk_GENERAL_NAME_push(s->alternative_names, name) <= 0) {
+        fail_openssl(s, "upn=");
+    }
+}
+
 static void add_alternative_name(const spec *s, int type, const char *value, size_t length) {
     ASN1_IA5STRING *text = ASN1_IA5STRING_new();
     GENERAL_NAME *name = GENERAL_NAME_new();
@@ -192,6 +247,14 @@ static int alternative_name_type(const char *key) {
 static int take_bytes(const spec *s, const char *key, const char *value, size_t length) {
     if (strcmp(key, "cn") == 0) {
         add_common_name(s, value, length);
+        return 1;
+    }
+    if (strcmp(key, "attribute") == 0 || strcmp(key, "also") == 0) {
+        add_attribute(s, value, length, strcmp(key, "also") == 0 ? -1 : 0);
+        return 1;
+    }
+    if (strcmp(key, "upn") == 0 || strcmp(key, "upnia5") == 0) {
+        add_upn(s, strcmp(key, "upn") == 0 ? V_ASN1_UTF8STRING : V_ASN1_IA5STRING, value, length);
         return 1;
     }
     const int type = alternative_name_type(key);

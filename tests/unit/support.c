@@ -2,6 +2,8 @@
 #include "support.h"
 
 #include "compile/compile.h"
+#include "match/names.h"
+#include "source/file.h"
 #include "source/read.h"
 
 #include <apr_general.h>
@@ -93,10 +95,11 @@ static void make_authority(authority *ca, const char *name) {
     authority *issuer = strcmp(name, "east") == 0 ? authority_of("corp") : ca;
     ca->key = EVP_EC_gen("P-256");
     require(ca->key != NULL, "key");
-    ca->certificate = start_certificate(ca->key, SUPPORT_NOT_BEFORE - 86400, SUPPORT_NOT_AFTER - 86400);
+    ca->certificate =
+        start_certificate(ca->key, SUPPORT_NOT_BEFORE - 86400, SUPPORT_NOT_AFTER - 86400);
     X509_NAME *subject = X509_get_subject_name(ca->certificate);
-    require(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-                                       -1, 0) == 1,
+    require(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name,
+                                       -1, -1, 0) == 1,
             "subject");
     require(X509_set_issuer_name(ca->certificate, X509_get_subject_name(issuer->certificate)) == 1,
             "issuer");
@@ -148,11 +151,28 @@ static void add_alternative_name(GENERAL_NAMES *names, const support_name *name)
     require(sk_GENERAL_NAME_push(names, general) > 0, "alternative names");
 }
 
+static void add_other_name(GENERAL_NAMES *names, const support_name *name) {
+    bool ia5 = name->kind == SUPPORT_UPN_IA5;
+    ASN1_TYPE *value = ASN1_TYPE_new();
+    ASN1_STRING *text = ASN1_STRING_type_new(ia5 ? V_ASN1_IA5STRING : V_ASN1_UTF8STRING);
+    GENERAL_NAME *general = GENERAL_NAME_new();
+    require(value != NULL && general != NULL &&
+                ASN1_STRING_set(text, name->bytes.data, (int)name->bytes.len) == 1,
+            "other name");
+    ASN1_TYPE_set(value, ASN1_STRING_type(text), text);
+    int type = name->kind == SUPPORT_OTHER_NAME ? NID_dnsName : NID_ms_upn;
+    require(GENERAL_NAME_set0_othername(general, OBJ_nid2obj(type), value) == 1 &&
+                sk_GENERAL_NAME_push(names, general) > 0,
+            "other names");
+}
+
 static void add_names(X509 *certificate, const support_name *names, size_t count) {
     GENERAL_NAMES *alternative = GENERAL_NAMES_new();
     for (size_t i = 0; i < count; i++) {
         if (names[i].kind == SUPPORT_CN || names[i].kind == SUPPORT_CN_BMP)
             add_subject_name(certificate, &names[i]);
+        else if (names[i].kind >= SUPPORT_UPN)
+            add_other_name(alternative, &names[i]);
         else
             add_alternative_name(alternative, &names[i]);
     }
@@ -185,7 +205,39 @@ X509 *support_leaf(const char *issuer, const support_name *names, size_t count) 
     return support_leaf_dated(issuer, names, count, SUPPORT_NOT_BEFORE, SUPPORT_NOT_AFTER);
 }
 
-void support_add_extension(X509 *certificate, const char *issuer, int nid, const void *der, int len) {
+static void add_ava(X509 *certificate, const support_ava *ava) {
+    ASN1_OBJECT *type = OBJ_txt2obj(ava->oid, 1);
+    require(type != NULL && X509_NAME_add_entry_by_OBJ(
+                                X509_get_subject_name(certificate), type, ava->type,
+                                ava->value.data, (int)ava->value.len, -1, ava->joins ? -1 : 0) == 1,
+            "attribute of the subject");
+    ASN1_OBJECT_free(type);
+}
+
+/* Written and read again, as a server gets it: DER sorts the attributes of an RDN. */
+static X509 *read_again(X509 *certificate) {
+    unsigned char *der = NULL;
+    int len = i2d_X509(certificate, &der);
+    const unsigned char *at = der;
+    X509 *again = d2i_X509(NULL, &at, len);
+    require(again != NULL, "DER");
+    OPENSSL_free(der);
+    X509_free(certificate);
+    return again;
+}
+
+X509 *support_leaf_named(const char *issuer, const support_ava *avas, size_t count) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *leaf = start_certificate(key, SUPPORT_NOT_BEFORE, SUPPORT_NOT_AFTER);
+    for (size_t i = 0; i < count; i++)
+        add_ava(leaf, &avas[i]);
+    sign_by(leaf, issuer, key);
+    EVP_PKEY_free(key);
+    return read_again(leaf);
+}
+
+void support_add_extension(X509 *certificate, const char *issuer, int nid, const void *der,
+                           int len) {
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
     require(value != NULL && ASN1_OCTET_STRING_set(value, der, len) == 1, "extension value");
     X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, nid, 0, value);
@@ -203,7 +255,33 @@ STACK_OF(X509) * support_chain(X509 *leaf, const char *const *names) {
     return chain;
 }
 
-/* --- policies ---------------------------------------------------------------------------------- */
+/* --- facts ---------------------------------------------------------------------------------- */
+
+mpol_name support_name_of(mpol_name_kind kind, const char *oid, const char *text) {
+    uint8_t buffer[MPOL_NAME_BUFFER];
+    mpol_name name = {.kind = kind, .value = support_bytes(text)};
+    if (oid != NULL)
+        name.oid = support_bytes(oid);
+    name.malformed = !mpol_name_normalise(kind, name.value, buffer, &name.value);
+    name.value = support_bytes(support_text(name.value));
+    return name;
+}
+
+mpol_facts support_facts(const char *const *names_of_cas, const mpol_name *names, uint32_t count) {
+    mpol_facts facts = {.tls = MPOL_TLS_PRESENT, .certificate = true, .verified = true};
+    facts.established = true;
+    facts.path.not_before_s = SUPPORT_NOT_BEFORE;
+    facts.path.not_after_s = SUPPORT_NOT_AFTER;
+    for (; *names_of_cas != NULL; names_of_cas++)
+        require(mpol_spki_digest(support_ca(*names_of_cas), facts.path.spki[facts.path.count++]),
+                "key");
+    facts.names = count > 0 ? apr_pmemdup(pool, names, count * sizeof *names) : NULL;
+    facts.name_count = count;
+    return facts;
+}
+
+/* --- policies ----------------------------------------------------------------------------------
+ */
 
 static const char *escaped_pem(const char *name) {
     authority *ca = authority_of(name);
@@ -239,7 +317,8 @@ const char *support_expand(const char *json) {
 }
 
 mpol_diagnostics *support_read(const char *json, mpol_model **model) {
-    mpol_diagnostics *found = mpol_diagnostics_make(pool, "test.json", support_bytes(support_expand(json)));
+    mpol_diagnostics *found =
+        mpol_diagnostics_make(pool, "test.json", support_bytes(support_expand(json)));
     *model = mpol_model_read(pool, found);
     return found;
 }
@@ -248,8 +327,8 @@ static const char *list_findings(const mpol_diagnostics *found) {
     const char *list = "";
     for (int i = 0; i < found->list->nelts; i++) {
         const mpol_diagnostic *d = MPOL_AT(found->list, i, mpol_diagnostic);
-        list = apr_psprintf(pool, "%s%s %u %u %s\n", list, mpol_diagnostic_code_name(d->code), d->line,
-                            d->column, d->pointer);
+        list = apr_psprintf(pool, "%s%s %u %u %s\n", list, mpol_diagnostic_code_name(d->code),
+                            d->line, d->column, d->pointer);
     }
     return list;
 }
@@ -273,6 +352,20 @@ const mpol_bytes *support_compile(const char *json) {
     return image;
 }
 
+const mpol_bytes *support_compile_everything(void) {
+    const char *top = getenv("top_srcdir") != NULL ? getenv("top_srcdir") : "../..";
+    const char *path = apr_pstrcat(pool, top, "/tests/golden/images/1.0/policy.json", NULL);
+    mpol_error error;
+    const mpol_bytes *text = mpol_file_read(pool, path, &error);
+    if (text == NULL)
+        fail_msg("%s", error.text);
+    mpol_diagnostics *found = mpol_diagnostics_make(pool, path, *text);
+    const mpol_model *model = mpol_model_read(pool, found);
+    if (found->errors > 0)
+        fail_msg("%s: %s", path, list_findings(found));
+    return mpol_compile(pool, model, found);
+}
+
 static apr_status_t unload(void *loaded) {
     mpol_unload(loaded);
     return APR_SUCCESS;
@@ -291,29 +384,39 @@ const mpol_image *support_image(const char *json) {
 const char support_full_policy[] =
     "{ \"name\": \"full\", \"serial\": 7, \"valid_until\": \"2100-01-01T00:00:00Z\",\n"
     "  \"issuers\": {\n"
-    "    \"corp\": { \"certificates\": [{ \"pem\": \"$corp\" }, { \"pem\": \"$east\" }], \"names\": [\"spiffe\"] },\n"
+    "    \"corp\": { \"certificates\": [{ \"pem\": \"$corp\" }, { \"pem\": \"$east\" }], "
+    "\"names\": [\"spiffe\"] },\n"
     "    \"partner\": { \"certificates\": [{ \"pem\": \"$partner\" }], \"names\": [\"dns\"] } },\n"
     "  \"identities\": {\n"
     "    \"billing\": { \"issuer\": \"corp\", \"spiffe\": \"spiffe://corp.example/billing\" },\n"
     "    \"invoices\": { \"issuer\": \"corp\", \"spiffe\": \"spiffe://corp.example/billing\" },\n"
     "    \"orders\": { \"issuer\": \"corp\", \"spiffe\": \"spiffe://corp.example/orders\" },\n"
     "    \"shop\": { \"issuer\": \"partner\", \"dns\": \"shop.example\" } },\n"
-    "  \"groups\": { \"all\": [\"@finance\", \"orders\", \"shop\"], \"empty\": [], \"finance\": [\"billing\"] },\n"
+    "  \"groups\": { \"all\": [\"@finance\", \"orders\", \"shop\"], \"empty\": [], \"finance\": "
+    "[\"billing\"] },\n"
     "  \"routes\": {\n"
     "    \"files\": { \"hosts\": [\"*\"], \"methods\": [\"*\"], \"paths\": [\"/files/**\"] },\n"
-    "    \"health\": { \"hosts\": [\"*\", \"api.example\"], \"methods\": [\"GET\"], \"paths\": [\"/health\"] },\n"
-    "    \"order\": { \"hosts\": [\"api.example\", \"b.example\"], \"methods\": [\"GET\", \"PUT\"],\n"
+    "    \"health\": { \"hosts\": [\"*\", \"api.example\"], \"methods\": [\"GET\"], \"paths\": "
+    "[\"/health\"] },\n"
+    "    \"order\": { \"hosts\": [\"api.example\", \"b.example\"], \"methods\": [\"GET\", "
+    "\"PUT\"],\n"
     "                 \"paths\": [\"/orders/{id}\", \"/orders/\"], \"tags\": [\"orders\"] },\n"
-    "    \"order-new\": { \"hosts\": [\"api.example\"], \"methods\": [\"POST\"], \"paths\": [\"/orders/{any}\", \"/*/new\"],\n"
+    "    \"order-new\": { \"hosts\": [\"api.example\"], \"methods\": [\"POST\"], \"paths\": "
+    "[\"/orders/{any}\", \"/*/new\"],\n"
     "                     \"tags\": [\"orders\", \"write\"] } },\n"
     "  \"rules\": {\n"
-    "    \"all-may-read\": { \"effect\": \"allow\", \"subjects\": [\"@all\"], \"routes\": [\"tag:orders\"],\n"
+    "    \"all-may-read\": { \"effect\": \"allow\", \"subjects\": [\"@all\"], \"routes\": "
+    "[\"tag:orders\"],\n"
     "                        \"networks\": [\"10.0.0.0/8\", \"2001:db8::/32\", \"192.0.2.7\"] },\n"
-    "    \"billing-may-all\": { \"effect\": \"allow\", \"subjects\": [\"billing\"], \"routes\": [\"*\"], \"owner\": \"team\",\n"
-    "                           \"ticket\": \"OPS-1\", \"note\": \"why\", \"valid_from\": \"2020-01-01T00:00:00Z\",\n"
+    "    \"billing-may-all\": { \"effect\": \"allow\", \"subjects\": [\"billing\"], \"routes\": "
+    "[\"*\"], \"owner\": \"team\",\n"
+    "                           \"ticket\": \"OPS-1\", \"note\": \"why\", \"valid_from\": "
+    "\"2020-01-01T00:00:00Z\",\n"
     "                           \"valid_until\": \"2090-01-01T00:00:00Z\" },\n"
     "    \"no-shop\": { \"effect\": \"deny\", \"subjects\": [\"shop\"], \"routes\": [\"*\"] },\n"
-    "    \"no-writes\": { \"effect\": \"deny\", \"subjects\": [\"@finance\"], \"routes\": [\"tag:write\"],\n"
+    "    \"no-writes\": { \"effect\": \"deny\", \"subjects\": [\"@finance\"], \"routes\": "
+    "[\"tag:write\"],\n"
     "                     \"networks\": [\"10.9.0.0/16\"] },\n"
-    "    \"open\": { \"effect\": \"allow\", \"subjects\": [\"everyone\"], \"routes\": [\"health\"],\n"
+    "    \"open\": { \"effect\": \"allow\", \"subjects\": [\"everyone\"], \"routes\": "
+    "[\"health\"],\n"
     "                \"acknowledge\": [\"everyone\"] } } }\n";

@@ -1,207 +1,218 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support.h"
+/* The compiler's automaton; how a host's paths use it is in test_paths.c, how names do in
+ * test_names_table.c. */
+#include "documents.h"
 
 #include "compile/automaton.h"
-#include "compile/trie.h"
+#include "match/automaton.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
-static mpol_model *read_routes(const char *routes) {
-    mpol_model *model;
-    mpol_diagnostics *found =
-        support_read(apr_pstrcat(support_pool(), "{ \"name\": \"x\", \"routes\": {", routes, "} }", NULL), &model);
-    if (found->errors > 0)
-        fail_msg("%s", MPOL_AT(found->list, 0, mpol_diagnostic)->text);
-    return model;
+static mpol_trie *trie_of(const char *paths) {
+    mpol_trie *trie = mpol_trie_make(support_pool());
+    mpol_model *model = document_read(document_with(TEXT(
+        "\"routes\":{\"r\":{\"hosts\":[\"a\"],\"methods\":[\"GET\"],\"paths\":[%s]}}", paths)));
+    const mpol_route *route = MPOL_AT(model->routes, 0, mpol_route);
+    for (int i = 0; i < route->patterns->nelts; i++)
+        *mpol_trie_slot(trie, MPOL_AT(route->patterns, i, mpol_pattern)) = (uint32_t)i;
+    return trie;
 }
 
-static const mpol_automaton *build(const char *routes) {
-    mpol_diagnostics *found = mpol_diagnostics_make(support_pool(), "x", support_bytes(""));
-    const mpol_automaton *automaton = mpol_automaton_build(support_pool(), read_routes(routes), found);
-    assert_non_null(automaton);
-    assert_int_equal(found->list->nelts, 0);
-    return automaton;
+/* Several slots as bits. */
+static uint32_t bits_of(void *context, const uint32_t *slots, int count) {
+    uint32_t bits = 0;
+    (void)context;
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(bits & (1u << slots[i]), 0); /* each once */
+        bits |= 1u << slots[i];
+    }
+    return bits;
 }
-
-#define ROUTE(name, path) "\"" name "\": { \"hosts\": [\"*\"], \"methods\": [\"GET\"], \"paths\": [\"" path "\"] }"
 
 static const mpol_state *state_at(const mpol_automaton *automaton, uint32_t index) {
     return MPOL_AT(automaton->states, (int)index, mpol_state);
 }
 
-/* Walk by the rules of docs/FORMAT.md 9; the pattern of the endpoint, "" without one. */
-static const char *walk(const mpol_automaton *automaton, const char *path) {
-    uint32_t state = automaton->any_host;
-    uint32_t end = MPOL_NONE;
-    for (const char *at = path; end == MPOL_NONE && *at == '/'; at += strcspn(at + 1, "/") + 1) {
+static uint32_t narrowed(const mpol_automaton *automaton, const mpol_state *here,
+                         mpol_bytes segment) {
+    static const int at[] = {[MPOL_FORM_UUID] = 0, [MPOL_FORM_INT] = 1, [MPOL_FORM_HEX] = 2};
+    mpol_segment_form form = mpol_segment_form_of(segment);
+    uint32_t targets[3];
+    if (here->narrow == MPOL_NONE || form == MPOL_FORM_OTHER)
+        return here->other;
+    memcpy(targets, MPOL_AT(automaton->narrows->items, (int)here->narrow, mpol_bytes)->data,
+           sizeof targets);
+    return targets[at[form]];
+}
+
+/* Walk by the rules of docs/FORMAT.md 9; what is meant at the end. */
+static uint32_t walk(const mpol_automaton *automaton, uint32_t start, const char *path) {
+    uint32_t state = start;
+    for (const char *at = path; *at == '/'; at += strcspn(at + 1, "/") + 1) {
         mpol_bytes segment = {(const uint8_t *)at + 1, (uint32_t)strcspn(at + 1, "/")};
         const mpol_state *here = state_at(automaton, state);
-        uint32_t next = segment.len > 0 ? here->other : MPOL_NONE;
+        uint32_t next = segment.len > 0 ? narrowed(automaton, here, segment) : MPOL_NONE;
         for (uint32_t i = here->first_edge; i < here->first_edge + here->edge_count; i++)
             if (mpol_bytes_equal(MPOL_AT(automaton->edges, (int)i, mpol_edge)->literal, segment))
                 next = MPOL_AT(automaton->edges, (int)i, mpol_edge)->target;
-        if (next == MPOL_NONE) {
-            end = here->tail;
-            return end == MPOL_NONE ? "" : support_text(MPOL_AT(automaton->endpoints, (int)end, mpol_endpoint)->pattern);
-        }
+        if (next == MPOL_NONE)
+            return here->tail;
         state = next;
     }
-    end = state_at(automaton, state)->end;
-    return end == MPOL_NONE ? "" : support_text(MPOL_AT(automaton->endpoints, (int)end, mpol_endpoint)->pattern);
+    return state_at(automaton, state)->end;
 }
 
-static void test_priority(void **state) {
-    const mpol_automaton *automaton = build(ROUTE("a", "/a/b") "," ROUTE("b", "/a/*") "," ROUTE("c", "/*/b") "," ROUTE("d", "/a/**") "," ROUTE(
-        "e", "/**") "," ROUTE("f", "/a"));
-    (void)state;
-    assert_string_equal(walk(automaton, "/a/b"), "/a/b");
-    assert_string_equal(walk(automaton, "/a/c"), "/a/*");
-    assert_string_equal(walk(automaton, "/c/b"), "/*/b");
-    assert_string_equal(walk(automaton, "/a"), "/a");
-    assert_string_equal(walk(automaton, "/a/"), "/a/**");
-    assert_string_equal(walk(automaton, "/a/b/c"), "/a/**");
-    assert_string_equal(walk(automaton, "/c/c"), "/**");
-    assert_string_equal(walk(automaton, "/"), "/**");
-}
-
-static void test_the_rest_takes_nothing_too(void **state) {
-    const mpol_automaton *automaton = build(ROUTE("a", "/a/**") "," ROUTE("b", "/b/*/**"));
-    (void)state;
-    assert_string_equal(walk(automaton, "/a"), "/a/**");
-    assert_string_equal(walk(automaton, "/a/"), "/a/**");
-    assert_string_equal(walk(automaton, "/a/x/y/"), "/a/**");
-    assert_string_equal(walk(automaton, "/b"), "");
-    assert_string_equal(walk(automaton, "/b/"), "");
-    assert_string_equal(walk(automaton, "/b/x"), "/b/*/**");
-    assert_string_equal(walk(automaton, "/b/x/"), "/b/*/**");
-    assert_string_equal(walk(automaton, "/"), "");
-}
-
-static void test_trailing_slashes(void **state) {
-    const mpol_automaton *automaton = build(ROUTE("a", "/") "," ROUTE("b", "/a/") "," ROUTE("c", "/*/") "," ROUTE("d", "/*"));
-    (void)state;
-    assert_string_equal(walk(automaton, "/"), "/");
-    assert_string_equal(walk(automaton, "/a"), "/*");
-    assert_string_equal(walk(automaton, "/a/"), "/a/");
-    assert_string_equal(walk(automaton, "/b/"), "/*/");
-    assert_string_equal(walk(automaton, "/b/c"), "");
-}
-
-static void test_crossing_wildcards(void **state) {
-    const mpol_automaton *automaton = build(ROUTE("a", "/a/*/c") "," ROUTE("b", "/*/b/c") "," ROUTE("c", "/*/b/d") "," ROUTE("d", "/*/*/**"));
-    (void)state;
-    assert_string_equal(walk(automaton, "/a/b/c"), "/a/*/c");
-    assert_string_equal(walk(automaton, "/x/b/c"), "/*/b/c");
-    assert_string_equal(walk(automaton, "/a/b/d"), "/*/b/d");
-    assert_string_equal(walk(automaton, "/a/x/d"), "/*/*/**");
-    assert_string_equal(walk(automaton, "/a/b/c/x"), "/*/*/**");
-    assert_string_equal(walk(automaton, "/a"), "");
-}
-
-static void test_captures_are_wildcards(void **state) {
-    const mpol_automaton *automaton =
-        build("\"r\": { \"hosts\": [\"*\"], \"methods\": [\"GET\"], \"paths\": [\"/{b}\"] },"
-              "\"s\": { \"hosts\": [\"*\"], \"methods\": [\"PUT\"], \"paths\": [\"/{a}\"] },"
-              "\"t\": { \"hosts\": [\"*\"], \"methods\": [\"POST\"], \"paths\": [\"/*\"] }");
-    (void)state;
-    assert_int_equal(automaton->endpoints->nelts, 1); /* the lowest spelling stands for all */
-    assert_string_equal(walk(automaton, "/x"), "/*");
-    const mpol_endpoint *endpoint = MPOL_AT(automaton->endpoints, 0, mpol_endpoint);
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT"};
-    assert_int_equal(endpoint->methods->nelts, COUNT_OF(methods));
-    for (int i = 0; i < endpoint->methods->nelts; i++)
-        assert_string_equal(support_text(MPOL_AT(endpoint->methods, i, mpol_method)->name), methods[i]);
-}
-
-static void test_states_lead_forward(void **state) {
-    const mpol_automaton *automaton = build(ROUTE("a", "/a/*/c") "," ROUTE("b", "/*/b/**") "," ROUTE("c", "/a/b/c/d"));
-    (void)state;
-    for (int i = 0; i < automaton->states->nelts; i++) {
-        const mpol_state *here = state_at(automaton, (uint32_t)i);
-        assert_true(here->other == MPOL_NONE || here->other > (uint32_t)i);
-        for (uint32_t e = here->first_edge; e < here->first_edge + here->edge_count; e++)
-            assert_true(MPOL_AT(automaton->edges, (int)e, mpol_edge)->target > (uint32_t)i);
+/* One step a segment, and never back: each state has one place for each segment, behind itself. */
+static void check_structure(const mpol_automaton *automaton) {
+    uint32_t edges = 0;
+    for (uint32_t i = 0; i < (uint32_t)automaton->states->nelts; i++) {
+        const mpol_state *here = state_at(automaton, i);
+        assert_true(here->other == MPOL_NONE || here->other > i);
+        assert_int_equal(here->first_edge, edges);
+        edges += here->edge_count;
+        for (uint32_t e = here->first_edge; e < edges; e++) {
+            const mpol_edge *edge = MPOL_AT(automaton->edges, (int)e, mpol_edge);
+            const mpol_edge *before = edge - 1;
+            assert_true(edge->target == MPOL_NONE || edge->target > i);
+            assert_true(edge->hash == mpol_bytes_hash(edge->literal));
+            if (e > here->first_edge)
+                assert_true(before->hash < edge->hash ||
+                            (before->hash == edge->hash &&
+                             mpol_bytes_compare(before->literal, edge->literal) < 0));
+        }
+        if (here->narrow == MPOL_NONE)
+            continue;
+        const mpol_bytes *targets =
+            MPOL_AT(automaton->narrows->items, (int)here->narrow, mpol_bytes);
+        for (int k = 0; k < 3; k++) {
+            uint32_t target = mpol_read_u32(targets->data + 4 * k);
+            assert_true(target == MPOL_NONE || target > i);
+        }
     }
+    assert_int_equal(edges, automaton->edges->nelts);
 }
 
-static void test_hosts_are_apart(void **state) {
-    const mpol_automaton *automaton = build("\"r\": { \"hosts\": [\"b\", \"a\"], \"methods\": [\"GET\"], \"paths\": [\"/x\"] }");
+static uint32_t add(mpol_automaton *automaton, const char *paths, bool first_only) {
+    mpol_automaton_rules rules = {.first_only = first_only,
+                                  .limit = mpol_automaton_limit(0),
+                                  .meaning = first_only ? NULL : bits_of};
+    uint32_t start = mpol_automaton_add(automaton, trie_of(paths), &rules);
+    assert_int_not_equal(start, MPOL_NONE);
+    check_structure(automaton);
+    return start;
+}
+
+#define CROSSING "\"/a/b\",\"/a/*\",\"/*/b\",\"/a/**\",\"/**\",\"/a\""
+
+static void test_the_first_pattern_counts(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    uint32_t start = add(automaton, CROSSING, true);
     (void)state;
-    assert_int_equal(automaton->hosts->nelts, 2);
-    assert_int_equal(automaton->any_host, MPOL_NONE);
-    assert_true(MPOL_AT(automaton->hosts, 0, mpol_host)->hash < MPOL_AT(automaton->hosts, 1, mpol_host)->hash);
-    assert_int_not_equal(MPOL_AT(automaton->hosts, 0, mpol_host)->state, MPOL_AT(automaton->hosts, 1, mpol_host)->state);
-    assert_int_equal(build("")->states->nelts, 0);
+    assert_int_equal(walk(automaton, start, "/a/b"), 0);
+    assert_int_equal(walk(automaton, start, "/a/c"), 1);
+    assert_int_equal(walk(automaton, start, "/c/b"), 2);
+    assert_int_equal(walk(automaton, start, "/a"), 5);
+    assert_int_equal(walk(automaton, start, "/a/"), 3);
+    assert_int_equal(walk(automaton, start, "/a/b/c"), 3);
+    assert_int_equal(walk(automaton, start, "/c/c"), 4);
+    assert_int_equal(walk(automaton, start, "/"), 4);
 }
 
-/* A pattern per position of a literal in a path of `depth` segments: each subset of those already passed is
- * a state of its own, 2^depth of them. */
-static const char *crossing_routes(int depth) {
-    const char *routes = "";
-    for (int i = 0; i < depth; i++) {
-        const char *path = "";
-        for (int k = 0; k < depth; k++)
-            path = apr_pstrcat(support_pool(), path, k == i ? "/x" : "/*", NULL);
-        routes = apr_psprintf(support_pool(), "%s%s\"r%02d\": { \"hosts\": [\"*\"], \"methods\": [\"GET\"], \"paths\": [\"%s/y%02d\"] }",
-                              routes, i > 0 ? "," : "", i, path, i);
+static void test_all_patterns_count(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    uint32_t start = add(automaton, CROSSING, false);
+    (void)state;
+    assert_int_equal(walk(automaton, start, "/a/b"), 0x1f);
+    assert_int_equal(walk(automaton, start, "/a/c"), 0x1a);
+    assert_int_equal(walk(automaton, start, "/c/b"), 0x14);
+    assert_int_equal(walk(automaton, start, "/a"), 0x38);
+    assert_int_equal(walk(automaton, start, "/a/b/c"), 0x18);
+    assert_int_equal(walk(automaton, start, "/c"), 0x10);
+    assert_int_equal(walk(automaton, start, "/"), 0x10);
+}
+
+static void test_forms_of_segments(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    uint32_t start =
+        add(automaton, "\"/{a:uuid}\",\"/{a:int}\",\"/{a:hex}\",\"/{a}\",\"/7\"", false);
+    (void)state;
+    assert_int_equal(walk(automaton, start, "/00000000-0000-0000-0000-00000000000A"), 9);
+    assert_int_equal(walk(automaton, start, "/12"), 14);
+    assert_int_equal(walk(automaton, start, "/1f"), 12);
+    assert_int_equal(walk(automaton, start, "/x"), 8);
+    assert_int_equal(walk(automaton, start, "/7"), 30); /* a literal has a form too */
+    assert_int_equal(walk(automaton, start, "/"), MPOL_NONE);
+}
+
+/* Several tries share a table, and each finds its own. */
+static void test_tries_in_one_table(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    uint32_t first = add(automaton, "\"/a/*\"", true);
+    uint32_t second = add(automaton, "\"/b\",\"/a/*\"", true);
+    (void)state;
+    assert_int_equal(first, 0);
+    assert_true(second > first);
+    assert_int_equal(walk(automaton, first, "/a/x"), 0);
+    assert_int_equal(walk(automaton, second, "/a/x"), 1);
+    assert_int_equal(walk(automaton, first, "/b"), MPOL_NONE);
+    assert_int_equal(walk(automaton, second, "/b"), 0);
+}
+
+/* What can never win takes no states: behind `**` nothing less specific is looked at. */
+static void test_what_cannot_win_is_dropped(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    uint32_t start = add(automaton, "\"/a/**\",\"/*/b/c/d/e\"", true);
+    (void)state;
+    assert_int_equal(walk(automaton, start, "/a/b/c/d/e"), 0);
+    assert_int_equal(walk(automaton, start, "/x/b/c/d/e"), 1);
+    assert_int_equal(automaton->states->nelts, 1 + 1 + 5); /* root, a, and five of the other */
+    automaton = mpol_automaton_make(support_pool());
+    start = add(automaton, "\"/a/**\",\"/*/b/c/d/e\"", false);
+    assert_int_equal(walk(automaton, start, "/a/b/c/d/e"), 3);
+}
+
+static void test_limits(void **state) {
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    mpol_automaton_rules rules = {.first_only = true, .limit = 3};
+    (void)state;
+    assert_int_equal(mpol_automaton_limit(0), 65536);
+    assert_int_equal(mpol_automaton_limit(4096), 65536);
+    assert_int_equal(mpol_automaton_limit(4097), 65552);
+    assert_int_equal(mpol_automaton_limit(UINT32_MAX), 0x10000000);
+    assert_int_equal(mpol_automaton_add(automaton, trie_of("\"/a/b\""), &rules), 0);
+    automaton = mpol_automaton_make(support_pool());
+    assert_int_equal(mpol_automaton_add(automaton, trie_of("\"/a/b/c\""), &rules), MPOL_NONE);
+}
+
+/* At most 1,024 nodes are alive in one state. */
+static void test_most_alive(void **state) {
+    mpol_automaton_rules rules = {.limit = mpol_automaton_limit(0), .meaning = NULL};
+    (void)state;
+    for (int bits = 10; bits <= 11; bits++) {
+        const char *paths = "";
+        for (int i = 0; i < 1 << bits; i++) {
+            const char *path = "";
+            for (int k = 0; k < bits; k++)
+                path = apr_pstrcat(support_pool(), path, (i & (1 << k)) != 0 ? "/x" : "/*", NULL);
+            paths = apr_pstrcat(support_pool(), paths, i > 0 ? "," : "", "\"", path, "\"", NULL);
+        }
+        uint32_t start =
+            mpol_automaton_add(mpol_automaton_make(support_pool()), trie_of(paths), &rules);
+        assert_int_equal(start, bits == 10 ? 0 : MPOL_NONE);
     }
-    return routes;
-}
-
-static void test_patterns_that_cross_a_little(void **state) {
-    const mpol_automaton *automaton = build(crossing_routes(6));
-    (void)state;
-    assert_string_equal(walk(automaton, "/x/x/x/x/x/x/y03"), "/*/*/*/x/*/*/y03");
-    assert_string_equal(walk(automaton, "/x/x/x/q/x/x/y03"), "");
-    assert_string_equal(walk(automaton, "/q/q/q/x/q/q/y03"), "/*/*/*/x/*/*/y03");
-}
-
-static void test_patterns_that_cross_too_often(void **state) {
-    mpol_model *model = read_routes(crossing_routes(18));
-    mpol_diagnostics *found = mpol_diagnostics_make(support_pool(), "x", support_bytes(""));
-    (void)state;
-    assert_null(mpol_automaton_build(support_pool(), model, found));
-    assert_int_equal(found->list->nelts, 1);
-    const mpol_diagnostic *d = MPOL_AT(found->list, 0, mpol_diagnostic);
-    assert_int_equal(d->code, MPOL_DIAGNOSTIC_ROUTE_TOO_COMPLEX);
-    assert_int_equal(strncmp(d->pointer, "/routes/r", 9), 0);
-    assert_non_null(strstr(d->pointer, "/paths/0"));
-    assert_true(d->offset > 0);
-    const char *first = strstr(d->text, "\"/");
-    assert_non_null(first);
-    const char *second = strstr(first + 1, "\"/");
-    assert_non_null(second);
-    size_t len = strcspn(first + 1, "\"");
-    assert_true(len != strcspn(second + 1, "\"") || strncmp(first, second, len) != 0); /* two patterns, not one twice */
-}
-
-/* Many patterns that do not cross may take many states. */
-static void test_many_plain_patterns(void **state) {
-    const int count = support_is_slow() ? 500 : 6000;
-    apr_array_header_t *parts = apr_array_make(support_pool(), count, sizeof(const char *));
-    (void)state;
-    for (int i = 0; i < count; i++)
-        APR_ARRAY_PUSH(parts, const char *) =
-            apr_psprintf(support_pool(), "%s\"r%d\": { \"hosts\": [\"*\"], \"methods\": [\"GET\"], \"paths\": [\"/a%d/{x}/b%d/c/d%d/**\"] }",
-                         i > 0 ? "," : "", i, i, i, i);
-    const mpol_automaton *automaton = build(apr_array_pstrcat(support_pool(), parts, 0));
-    assert_int_equal(automaton->states->nelts, 1 + 5 * count);
-    assert_string_equal(walk(automaton, "/a77/q/b77/c/d77/e"), "/a77/{x}/b77/c/d77/**");
 }
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_priority),
-        cmocka_unit_test(test_the_rest_takes_nothing_too),
-        cmocka_unit_test(test_trailing_slashes),
-        cmocka_unit_test(test_crossing_wildcards),
-        cmocka_unit_test(test_captures_are_wildcards),
-        cmocka_unit_test(test_states_lead_forward),
-        cmocka_unit_test(test_hosts_are_apart),
-        cmocka_unit_test(test_patterns_that_cross_a_little),
-        cmocka_unit_test(test_patterns_that_cross_too_often),
-        cmocka_unit_test(test_many_plain_patterns),
+        cmocka_unit_test(test_the_first_pattern_counts),
+        cmocka_unit_test(test_all_patterns_count),
+        cmocka_unit_test(test_forms_of_segments),
+        cmocka_unit_test(test_tries_in_one_table),
+        cmocka_unit_test(test_what_cannot_win_is_dropped),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_most_alive),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

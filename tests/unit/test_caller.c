@@ -31,7 +31,8 @@ static const char *pem_of(const char *issuer, const char *const *more) {
 static mpol_caller call(const mpol_image *policy, const char *pem) {
     mpol_caller caller;
     mpol_error error;
-    if (mpol_caller_certificate(policy, support_bytes(pem), "it", &caller, &error) != MPOL_OK)
+    if (mpol_caller_certificate(policy, support_bytes(pem), "it", (mpol_bytes){NULL, 0}, &caller,
+                                &error) != MPOL_OK)
         fail_msg("%s", error.text);
     return caller;
 }
@@ -49,11 +50,11 @@ static void test_nobody(void **state) {
 static void test_identities(void **state) {
     mpol_caller caller;
     (void)state;
-    assert_true(mpol_caller_identity(image, "shop", &caller));
+    assert_true(mpol_caller_identity(image, "shop", NULL, 0, &caller));
     assert_string_equal(mpol_identity_name(image, caller.client.identity), "shop");
-    assert_false(mpol_caller_identity(image, "nobody", &caller));
-    assert_false(mpol_caller_identity(image, "", &caller));
-    assert_false(mpol_caller_identity(image, "all", &caller));
+    assert_false(mpol_caller_identity(image, "nobody", NULL, 0, &caller));
+    assert_false(mpol_caller_identity(image, "", NULL, 0, &caller));
+    assert_false(mpol_caller_identity(image, "all", NULL, 0, &caller));
     mpol_caller_clear(&caller);
 }
 
@@ -62,7 +63,8 @@ static void test_a_certificate_of_a_named_ca(void **state) {
     (void)state;
     assert_true(caller.facts.verified && caller.facts.established);
     assert_int_equal(caller.facts.path.count, 1);
-    assert_true(caller.facts.path.not_after_s == SUPPORT_NOT_AFTER); /* a root's dates do not count */
+    assert_true(caller.facts.path.not_after_s ==
+                SUPPORT_NOT_AFTER); /* a root's dates do not count */
     assert_int_equal(caller.client.after_dates, MPOL_REASON_ALLOWED);
     assert_string_equal(mpol_identity_name(image, caller.client.identity), "billing");
     assert_string_equal(caller.remark, "");
@@ -81,8 +83,10 @@ static void test_an_intermediate_of_the_policy(void **state) {
     mpol_caller_clear(&caller);
 }
 
-static const char only_east[] = "{ \"name\": \"x\", \"issuers\": { \"e\": { \"certificates\": [{ \"pem\": \"$east\" }], \"names\": [\"spiffe\"] } } }";
-static const char only_corp[] = "{ \"name\": \"x\", \"issuers\": { \"c\": { \"certificates\": [{ \"pem\": \"$corp\" }], \"names\": [\"spiffe\"] } } }";
+static const char only_east[] = "{ \"name\": \"x\", \"issuers\": { \"e\": { \"certificates\": [{ "
+                                "\"pem\": \"$east\" }], \"names\": [\"spiffe\"] } } }";
+static const char only_corp[] = "{ \"name\": \"x\", \"issuers\": { \"c\": { \"certificates\": [{ "
+                                "\"pem\": \"$corp\" }], \"names\": [\"spiffe\"] } } }";
 
 static void test_a_path_that_ends_below_its_root(void **state) {
     const mpol_image *policy = support_image(only_east);
@@ -90,8 +94,10 @@ static void test_a_path_that_ends_below_its_root(void **state) {
     (void)state;
     assert_true(caller.facts.established);
     assert_int_equal(caller.facts.path.count, 1);
-    assert_true(caller.facts.path.not_after_s == SUPPORT_NOT_AFTER - 86400); /* the server's path goes on to corp */
-    assert_int_equal(caller.client.after_dates, MPOL_REASON_IDENTITY_UNKNOWN);
+    assert_true(caller.facts.path.not_after_s ==
+                SUPPORT_NOT_AFTER - 86400); /* the server's path goes on to corp */
+    assert_int_equal(caller.client.after_dates, MPOL_REASON_ALLOWED);
+    assert_int_equal(caller.client.identity, MPOL_NONE); /* nobody whom the policy knows */
     mpol_caller_clear(&caller);
 }
 
@@ -133,7 +139,8 @@ static void test_a_root_of_the_policy_is_its_own_issuer(void **state) {
     mpol_caller_clear(&caller);
 }
 
-/* An intermediate of the policy as a client: its usage is to sign certificates, and nothing is allowed. */
+/* An intermediate of the policy as a client: its usage is to sign certificates, and nothing is
+ * allowed. */
 static void test_an_intermediate_that_calls_itself(void **state) {
     mpol_caller caller = call(image, support_pem(support_ca("east")));
     (void)state;
@@ -143,7 +150,8 @@ static void test_an_intermediate_that_calls_itself(void **state) {
 }
 
 static void test_a_certificate_for_servers_alone(void **state) {
-    static const uint8_t server_auth[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
+    static const uint8_t server_auth[] = {0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06,
+                                          0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
     X509 *leaf = support_leaf("corp", billing, 1);
     (void)state;
     support_add_extension(leaf, "corp", NID_ext_key_usage, server_auth, sizeof server_auth);
@@ -176,12 +184,15 @@ static void test_dates_are_judged_later(void **state) {
 }
 
 static void test_text_without_a_certificate(void **state) {
-    static const char *const rows[] = {"", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    static const char *const rows[] = {
+        "", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         mpol_caller caller;
         mpol_error error;
-        assert_int_equal(mpol_caller_certificate(image, support_bytes(rows[i]), "file.pem", &caller, &error), MPOL_UNREADABLE);
+        assert_int_equal(mpol_caller_certificate(image, support_bytes(rows[i]), "file.pem",
+                                                 (mpol_bytes){NULL, 0}, &caller, &error),
+                         MPOL_UNREADABLE);
         assert_non_null(strstr(error.text, "file.pem"));
         mpol_caller_clear(&caller);
     }

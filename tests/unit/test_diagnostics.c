@@ -9,7 +9,8 @@ static mpol_diagnostics *make(const char *text) {
     return mpol_diagnostics_make(support_pool(), "p.json", support_bytes(text));
 }
 
-static void add(mpol_diagnostics *found, mpol_severity severity, mpol_diagnostic_code code, uint32_t offset) {
+static void add(mpol_diagnostics *found, mpol_severity severity, mpol_diagnostic_code code,
+                uint32_t offset) {
     mpol_diagnostics_add(found, severity, code, offset, "/a", "Mend %s it.", "It is %s.", "so");
 }
 
@@ -94,14 +95,16 @@ static void test_printed_form(void **state) {
     found->dropped = 3;
     mpol_diagnostics_print(found, out);
     (void)fclose(out);
-    assert_string_equal(text, "p.json:2:2: warning: It is so. [bad-name]\n    at /a\n    Mend %s it.\n"
-                              "p.json:1:1: error: Text. [missing-key]\n    at the document\n    Fix.\n"
-                              "p.json: 3 more problems are not shown\n");
+    assert_string_equal(text,
+                        "p.json:2:2: warning: It is so. [bad-name]\n    at /a\n    Mend %s it.\n"
+                        "p.json:1:1: error: Text. [missing-key]\n    at the document\n    Fix.\n"
+                        "p.json: 3 more problems are not shown\n");
     free(text);
 }
 
 static void expect_quote(const char *bytes, size_t len, const char *quoted) {
-    assert_string_equal(mpol_quote(support_pool(), (mpol_bytes){(const uint8_t *)bytes, (uint32_t)len}), quoted);
+    assert_string_equal(
+        mpol_quote(support_pool(), (mpol_bytes){(const uint8_t *)bytes, (uint32_t)len}), quoted);
 }
 
 #define QUOTE(bytes, quoted) expect_quote((bytes), sizeof(bytes) - 1, (quoted))
@@ -118,7 +121,9 @@ static void test_quotes_are_safe_to_print(void **state) {
     QUOTE("a\xc3", "a\\xc3");
     QUOTE("\xc3\xa9\xc3(\xc3\xa9", "\xc3\xa9\\xc3(\\xc3\\xa9");
     /* U+009B begins a command of many terminals, as ESC [ does. */
-    QUOTE("\xc2\x9b" "31m\xc2\x80\xc2\xa0", "\\xc2\\x9b31m\\xc2\\x80\xc2\xa0");
+    QUOTE("\xc2\x9b"
+          "31m\xc2\x80\xc2\xa0",
+          "\\xc2\\x9b31m\\xc2\\x80\xc2\xa0");
 }
 
 static void test_quotes_are_cut(void **state) {

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "compile/intern.h"
+#include "model/members.h"
 
 #include <string.h>
 

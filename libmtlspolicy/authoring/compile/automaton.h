@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MPOL_COMPILE_AUTOMATON_H
 #define MPOL_COMPILE_AUTOMATON_H
-/* The path patterns of all hosts, determinised: one step a segment at run time, no backtracking. */
+/* Patterns determinised: one step a segment at run time, no backtracking. */
 
-#include "model/diagnostics.h"
-#include "model/model.h"
-
-/* What a pattern of one host leads to. */
-typedef struct mpol_method {
-    mpol_bytes name;
-    uint32_t route;
-} mpol_method;
-
-typedef struct mpol_endpoint {
-    mpol_bytes pattern;          /* for people: of several spellings the lowest */
-    uint32_t any_route;          /* for every method, or MPOL_NONE */
-    apr_array_header_t *methods; /* mpol_method, by name */
-} mpol_endpoint;
+#include "compile/intern.h"
+#include "compile/trie.h"
 
 typedef struct mpol_edge {
     uint64_t hash;
@@ -27,28 +15,40 @@ typedef struct mpol_edge {
 typedef struct mpol_state {
     uint32_t first_edge;
     uint32_t edge_count;
-    uint32_t other; /* state behind any other segment that is not empty, or MPOL_NONE */
-    uint32_t end;   /* endpoint when the path ends here, or MPOL_NONE */
-    uint32_t tail;  /* endpoint when nothing leads on, or MPOL_NONE */
+    uint32_t other;  /* state behind any other segment that is not empty, or MPOL_NONE */
+    uint32_t narrow; /* index of three states for narrowed forms, or MPOL_NONE */
+    uint32_t end;    /* what is meant when the text ends here, or MPOL_NONE */
+    uint32_t tail;   /* what is meant when nothing leads on, or MPOL_NONE */
 } mpol_state;
 
-typedef struct mpol_host {
-    mpol_bytes name;
-    uint64_t hash;
-    uint32_t state;
-} mpol_host;
-
+/* States of many starts in one table; each leads to later ones only. */
 typedef struct mpol_automaton {
-    apr_array_header_t *hosts;     /* mpol_host, by hash, then name; "*" is not among them */
-    uint32_t any_host;             /* state for other hosts, or MPOL_NONE */
-    apr_array_header_t *states;    /* mpol_state; each leads to later ones only */
-    apr_array_header_t *edges;     /* mpol_edge, each state's by hash, then literal */
-    apr_array_header_t *endpoints; /* mpol_endpoint */
+    apr_pool_t *pool;
+    apr_array_header_t *states; /* mpol_state */
+    apr_array_header_t *edges;  /* mpol_edge, each state's by hash, then literal */
+    mpol_values *narrows;       /* uint32_t[3]: states for uuid, int, hex */
 } mpol_automaton;
 
-/* NULL when the patterns would take too many states: reported as route-too-complex, with the two
- * patterns that contribute most. */
-mpol_automaton *mpol_automaton_build(apr_pool_t *pool, const mpol_model *model,
-                                     mpol_diagnostics *diagnostics);
+mpol_automaton *mpol_automaton_make(apr_pool_t *pool);
+
+/* What several slots mean together; `slots` are those of all patterns that match, best first.
+ * Called with at least one. */
+typedef uint32_t (*mpol_meaning)(void *context, const uint32_t *slots, int count);
+
+/* How a trie becomes states. */
+typedef struct mpol_automaton_rules {
+    bool first_only;      /* of several patterns only the most specific one counts */
+    uint32_t limit;       /* states in all */
+    mpol_meaning meaning; /* NULL: the first slot itself */
+    void *context;
+} mpol_automaton_rules;
+
+/* The state where a trie's texts begin; MPOL_NONE when that would take too many states, and then
+ * mpol_trie_busiest tells which patterns contribute most. */
+uint32_t mpol_automaton_add(mpol_automaton *automaton, mpol_trie *trie,
+                            const mpol_automaton_rules *rules);
+
+/* How many states patterns with so many segments in all may become. */
+uint32_t mpol_automaton_limit(uint64_t segments);
 
 #endif

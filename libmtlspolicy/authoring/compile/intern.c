@@ -66,19 +66,3 @@ uint32_t mpol_values_list(mpol_values *values, const apr_array_header_t *list) {
     return mpol_values_id(values, list->elts, (uint32_t)list->nelts * (uint32_t)sizeof(uint32_t),
                           NULL);
 }
-
-static int by_number(const void *left, const void *right) {
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-void mpol_list_settle(apr_array_header_t *list) {
-    int kept = 0;
-    uint32_t *values = (uint32_t *)(void *)list->elts;
-    qsort(values, (size_t)list->nelts, sizeof *values, by_number);
-    for (int i = 0; i < list->nelts; i++)
-        if (kept == 0 || values[kept - 1] != values[i])
-            values[kept++] = values[i];
-    list->nelts = kept;
-}

@@ -40,7 +40,4 @@ uint32_t mpol_values_id(mpol_values *values, const void *bytes, uint32_t len, bo
  * asked for first. */
 uint32_t mpol_values_list(mpol_values *values, const apr_array_header_t *list);
 
-/* Sort a list of uint32_t and drop what stands in it twice. */
-void mpol_list_settle(apr_array_header_t *list);
-
 #endif

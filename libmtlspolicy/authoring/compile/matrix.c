@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/matrix.h"
 
+#include "model/members.h"
+
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@ typedef struct builder {
     apr_array_header_t **group_parents;   /* by group: the groups that name it */
     apr_array_header_t **identity_rules;  /* by identity: the rules that name it */
     apr_array_header_t **group_rules;
+    apr_array_header_t **issuer_rules; /* by issuer: the rules for all of its clients */
     apr_array_header_t **rule_classes; /* by rule: route classes it names, but not for `*` */
     bool *is_public;                   /* by route class: opened to everyone */
     uint32_t route_classes;
@@ -48,6 +51,7 @@ static void index_subjects(builder *b) {
     b->identity_rules = make_lists(b->pool, model->identities->nelts);
     b->group_parents = make_lists(b->pool, model->groups->nelts);
     b->group_rules = make_lists(b->pool, model->groups->nelts);
+    b->issuer_rules = make_lists(b->pool, model->issuers->nelts);
     for (int g = 0; g < model->groups->nelts; g++) {
         const mpol_group *group = MPOL_AT(model->groups, g, mpol_group);
         index_members(b->identity_groups, group->identities, (uint32_t)g);
@@ -59,6 +63,9 @@ static void index_subjects(builder *b) {
             continue; /* everyone's row has it, and every decision looks there too */
         index_members(b->identity_rules, rule->identities, (uint32_t)r);
         index_members(b->group_rules, rule->groups, (uint32_t)r);
+        index_members(b->issuer_rules, rule->issuers, (uint32_t)r);
+        for (int i = 0; rule->any_verified && i < model->issuers->nelts; i++)
+            APR_ARRAY_PUSH(b->issuer_rules[i], uint32_t) = (uint32_t)r;
     }
 }
 
@@ -81,7 +88,7 @@ static apr_hash_t *index_tags(builder *b) {
     apr_hash_t *tags = apr_hash_make(b->pool);
     for (int r = 0; r < b->model->routes->nelts; r++) {
         const mpol_route *route = MPOL_AT(b->model->routes, r, mpol_route);
-        for (int t = 0; t < route->tags->nelts; t++) {
+        for (int t = 0; t < route->tags->nelts && !mpol_route_is_internal(route); t++) {
             const mpol_bytes *tag = MPOL_AT(route->tags, t, mpol_bytes);
             apr_array_header_t *routes = apr_hash_get(tags, tag->data, tag->len);
             if (routes == NULL) {
@@ -106,8 +113,11 @@ static apr_array_header_t **index_scopes(builder *b, bool *opened, bool *all_ope
             b->is_star[r] = b->is_star[r] || scope->type == MPOL_SCOPE_ALL;
             if (scope->type == MPOL_SCOPE_ROUTE)
                 APR_ARRAY_PUSH(routes, uint32_t) = scope->route;
-            if (scope->type == MPOL_SCOPE_TAG)
-                apr_array_cat(routes, apr_hash_get(tags, scope->tag.data, scope->tag.len));
+            apr_array_header_t *tagged = scope->type == MPOL_SCOPE_TAG
+                                             ? apr_hash_get(tags, scope->tag.data, scope->tag.len)
+                                             : NULL;
+            if (tagged != NULL)
+                apr_array_cat(routes, tagged);
         }
         *all_opened = *all_opened || (b->is_star[r] && rule->everyone);
         mpol_list_settle(routes);
@@ -263,50 +273,20 @@ static bool row_of(builder *b, apr_array_header_t *rules, uint32_t *row) {
     return !is_new || add_row(b, rules);
 }
 
-static int by_principal(const void *left, const void *right) {
-    const mpol_principal *a = left;
-    const mpol_principal *b = right;
-    if (a->hash != b->hash)
-        return a->hash < b->hash ? -1 : 1;
-    if (a->issuer != b->issuer)
-        return a->issuer < b->issuer ? -1 : 1;
-    return mpol_bytes_compare(a->value, b->value);
-}
-
-/* Identities by principal; `class` holds the identity until the classes are numbered. */
-static apr_array_header_t *sort_identities(builder *b) {
-    apr_array_header_t *named = apr_array_make(b->pool, 64, sizeof(mpol_principal));
-    for (int i = 0; i < b->model->identities->nelts; i++) {
-        const mpol_identity *identity = MPOL_AT(b->model->identities, i, mpol_identity);
-        *(mpol_principal *)apr_array_push(named) = (mpol_principal){
-            mpol_bytes_hash(identity->value), identity->issuer, identity->value, (uint32_t)i};
-    }
-    qsort(named->elts, (size_t)named->nelts, sizeof(mpol_principal), by_principal);
-    return named;
-}
-
-/* One class: the identities [from, to) of one principal. */
-static bool add_class(builder *b, const mpol_principal *from, const mpol_principal *to) {
-    apr_array_header_t *identities = new_list(b->pool);
+/* Row and groups of a class: all rules for its identities, their groups and its issuer. */
+static bool fill_class(builder *b, mpol_class *class) {
+    const mpol_bytes *list = MPOL_AT(b->matrix->lists->items, (int)class->identities, mpol_bytes);
     apr_array_header_t *groups = new_list(b->pool);
-    apr_array_header_t *rules = new_list(b->pool);
-    mpol_class class;
-    for (const mpol_principal *at = from; at < to; at++) {
-        APR_ARRAY_PUSH(identities, uint32_t) = at->class;
-        apr_array_cat(rules, b->identity_rules[at->class]);
-        add_groups(b, at->class, groups);
+    apr_array_header_t *rules = apr_array_copy(b->pool, b->issuer_rules[class->issuer]);
+    for (uint32_t i = 0; i < list->len / sizeof(uint32_t); i++) {
+        uint32_t identity = ((const uint32_t *)(const void *)list->data)[i];
+        apr_array_cat(rules, b->identity_rules[identity]);
+        add_groups(b, identity, groups);
     }
-    mpol_list_settle(identities);
     for (int i = 0; i < groups->nelts; i++)
         apr_array_cat(rules, b->group_rules[APR_ARRAY_IDX(groups, i, uint32_t)]);
-    class.identities = mpol_values_list(b->matrix->lists, identities);
-    class.groups = mpol_values_list(b->matrix->lists, groups);
-    mpol_principal principal = *from;
-    principal.class = (uint32_t)b->matrix->classes->nelts;
-    bool fits = row_of(b, rules, &class.row);
-    *(mpol_principal *)apr_array_push(b->matrix->principals) = principal;
-    *(mpol_class *)apr_array_push(b->matrix->classes) = class;
-    return fits;
+    class->groups = mpol_values_list(b->matrix->lists, groups);
+    return row_of(b, rules, &class->row);
 }
 
 static bool add_everyone(builder *b) {
@@ -317,36 +297,46 @@ static bool add_everyone(builder *b) {
     return add_row(b, rules);
 }
 
-static bool add_classes(builder *b) {
-    const apr_array_header_t *named = sort_identities(b);
-    const mpol_principal *all = (const mpol_principal *)(const void *)named->elts;
-    for (int i = 0, end; i < named->nelts; i = end) {
-        for (end = i; end < named->nelts && by_principal(&all[i], &all[end]) == 0;)
-            end++;
-        if (!add_class(b, &all[i], &all[end]))
+static bool fill_classes(builder *b, mpol_classes *classes) {
+    for (int i = 0; i < classes->list->nelts; i++)
+        if (!fill_class(b, MPOL_AT(classes->list, i, mpol_class)))
+            return false;
+    return true;
+}
+
+/* The denials that name an issuer, as a row of their own. */
+static bool add_cross_rows(builder *b) {
+    size_t issuers = (size_t)b->model->issuers->nelts + 1;
+    b->matrix->cross_row = apr_palloc(b->pool, issuers * sizeof(uint32_t));
+    for (int i = 0; i < b->model->issuers->nelts; i++) {
+        apr_array_header_t *denials = new_list(b->pool);
+        for (int r = 0; r < b->issuer_rules[i]->nelts; r++) {
+            uint32_t rule = APR_ARRAY_IDX(b->issuer_rules[i], r, uint32_t);
+            if (is_deny(b, rule) && !MPOL_AT(b->model->rules, (int)rule, mpol_rule)->any_verified)
+                APR_ARRAY_PUSH(denials, uint32_t) = rule;
+        }
+        b->matrix->cross_row[i] = MPOL_NONE;
+        if (denials->nelts > 0 && !row_of(b, denials, &b->matrix->cross_row[i]))
             return false;
     }
     return true;
 }
 
-mpol_matrix *mpol_matrix_build(apr_pool_t *pool, const mpol_model *model,
-                               mpol_diagnostics *diagnostics) {
+mpol_matrix *mpol_matrix_build(apr_pool_t *pool, const mpol_model *model, mpol_classes *classes,
+                               mpol_values *lists, mpol_diagnostics *diagnostics) {
     mpol_matrix *matrix = apr_pcalloc(pool, sizeof *matrix);
     builder b = {.pool = pool, .model = model, .matrix = matrix};
     size_t rules = (size_t)model->rules->nelts + 1;
-    matrix->principals = apr_array_make(pool, 64, sizeof(mpol_principal));
-    matrix->classes = apr_array_make(pool, 64, sizeof(mpol_class));
     matrix->rows = apr_array_make(pool, 64, sizeof(mpol_row));
     matrix->entries = apr_array_make(pool, 64, sizeof(mpol_entry));
     matrix->cells = mpol_values_make(pool);
-    matrix->lists = mpol_values_make(pool);
-    (void)mpol_values_list(matrix->lists, new_list(pool)); /* MPOL_LIST_EMPTY */
+    matrix->lists = lists;
     b.row_rules = mpol_values_make(pool);
     b.is_star = apr_pcalloc(pool, rules);
     b.weight = apr_pcalloc(pool, rules * sizeof *b.weight);
     index_subjects(&b);
     build_route_classes(&b);
-    if (add_everyone(&b) && add_classes(&b))
+    if (add_everyone(&b) && fill_classes(&b, classes) && add_cross_rows(&b))
         return matrix;
     report_large(&b, diagnostics);
     return NULL;

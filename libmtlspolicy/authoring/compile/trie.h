@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MPOL_COMPILE_TRIE_H
 #define MPOL_COMPILE_TRIE_H
-/* The path patterns of one host, shared from the left: what the automaton is made of. */
+/* Patterns, shared from the left: what an automaton is made of. */
 
-#include "compile/automaton.h"
+#include "model/model.h"
+
+#include <stdbool.h>
 
 #define MPOL_TRIE_ROOT 0u
+/* Types of wildcard, in the order of their preference: from MPOL_SEGMENT_UUID to
+ * MPOL_SEGMENT_ONE. */
+enum { MPOL_TRIE_WILD = MPOL_SEGMENT_ONE - MPOL_SEGMENT_UUID + 1 };
 
 typedef struct mpol_trie_node_t {
-    apr_hash_t *children;        /* literal -> node + 1; NULL without any */
-    uint32_t one;                /* node behind `*` or a capture, or MPOL_NONE */
-    uint32_t end;                /* endpoint of the pattern that ends here, or MPOL_NONE */
-    uint32_t rest;               /* endpoint of the pattern that goes on with `**`, or MPOL_NONE */
-    uint32_t alive;              /* states of the automaton that hold this node */
-    const mpol_pattern *pattern; /* one that passes here */
+    apr_hash_t *children;          /* literal -> node + 1; NULL without any */
+    uint32_t wild[MPOL_TRIE_WILD]; /* node behind a wildcard of each type, or MPOL_NONE */
+    uint32_t end;                  /* slot of the pattern that ends here, or MPOL_NONE */
+    uint32_t rest;                 /* slot of the pattern that goes on with `**`, or MPOL_NONE */
+    uint32_t alive;                /* states of the automaton that hold this node */
+    const mpol_pattern *pattern;   /* one that passes here */
 } mpol_trie_node_t;
 
 typedef struct mpol_trie {
@@ -21,16 +26,15 @@ typedef struct mpol_trie {
     apr_array_header_t *nodes; /* mpol_trie_node_t */
 } mpol_trie;
 
-/* The tries of all hosts; endpoints are numbered by host, then pattern. */
-typedef struct mpol_tries mpol_tries;
-mpol_tries *mpol_tries_make(apr_pool_t *pool, const mpol_model *model,
-                            apr_array_header_t *endpoints);
-/* The trie of a host that a route names. */
-mpol_trie *mpol_tries_host(const mpol_tries *tries, mpol_bytes host);
+mpol_trie *mpol_trie_make(apr_pool_t *pool);
 
 static inline mpol_trie_node_t *mpol_trie_node(const mpol_trie *trie, uint32_t index) {
     return MPOL_AT(trie->nodes, (int)index, mpol_trie_node_t);
 }
+
+/* The slot of a pattern, MPOL_NONE when it is the first of its form: the caller numbers them. Valid
+ * until the next call. */
+uint32_t *mpol_trie_slot(mpol_trie *trie, const mpol_pattern *pattern);
 
 /* The child behind a literal, or MPOL_NONE. */
 uint32_t mpol_trie_child(const mpol_trie_node_t *node, mpol_bytes literal);

@@ -57,6 +57,28 @@ typedef enum mpol_severity { MPOL_NOTE, MPOL_WARNING, MPOL_ERROR } mpol_severity
     X(EVERYONE_LEFT_OUT, "everyone-left-out")                                                      \
     X(ACKNOWLEDGE_UNNEEDED, "acknowledge-unneeded")                                                \
     X(VALIDITY_EMPTY, "validity-empty")                                                            \
+    X(ENVIRONMENT_MIXED, "environment-mixed")                                                      \
+    X(BAD_OID, "bad-oid")                                                                          \
+    X(BAD_PIN, "bad-pin")                                                                          \
+    X(ATTRIBUTE_CONFLICT, "attribute-conflict")                                                    \
+    X(IDENTITY_OUTSIDE_ISSUER, "identity-outside-issuer")                                          \
+    X(BAD_EXPECTS, "bad-expects")                                                                  \
+    X(BAD_INTERNAL, "bad-internal")                                                                \
+    X(INTERNAL_PREFLIGHT, "internal-preflight")                                                    \
+    X(INTERNAL_IN_RULE, "internal-in-rule")                                                        \
+    X(PREFLIGHT_OPEN, "preflight-open")                                                            \
+    X(NOT_ACKNOWLEDGED, "not-acknowledged")                                                        \
+    X(WIDE_GRANT, "wide-grant")                                                                    \
+    X(DENY_CONDITION, "deny-condition")                                                            \
+    X(EVERYONE_CONDITION, "everyone-condition")                                                    \
+    X(BAD_USER, "bad-user")                                                                        \
+    X(BAD_CAPTURE, "bad-capture")                                                                  \
+    X(UNKNOWN_CAPTURE, "unknown-capture")                                                          \
+    X(DENY_ESCAPABLE, "deny-escapable")                                                            \
+    X(DENY_ENDS, "deny-ends")                                                                      \
+    X(ISSUERS_CROSS_SIGN, "issuers-cross-sign")                                                    \
+    X(TOO_MANY_COMBINATIONS, "too-many-combinations")                                              \
+    X(NAMES_TOO_COMPLEX, "names-too-complex")                                                      \
     X(POLICY_TOO_LARGE, "policy-too-large")
 
 typedef enum mpol_diagnostic_code {

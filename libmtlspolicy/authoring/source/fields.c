@@ -81,7 +81,8 @@ bool mpol_reader_fields(mpol_reader *reader, const mpol_json *object, const mpol
             report_duplicate(reader, member);
         } else {
             seen[i] = true;
-            if (mpol_reader_expect(reader, member, fields[i].type))
+            if (fields[i].type == MPOL_JSON_NULL ||
+                mpol_reader_expect(reader, member, fields[i].type))
                 values[i] = member;
         }
     }
@@ -95,6 +96,10 @@ static bool first_time(apr_hash_t *names, mpol_bytes text, const void *mark) {
         return false;
     apr_hash_set(names, text.data, text.len, mark);
     return true;
+}
+
+bool mpol_reader_flag(const mpol_json *value, bool otherwise) {
+    return value != NULL ? mpol_bytes_are(value->text, "true") : otherwise;
 }
 
 apr_array_header_t *mpol_reader_strings(mpol_reader *reader, const mpol_json *list, bool required) {

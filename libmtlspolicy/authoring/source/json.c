@@ -73,8 +73,9 @@ static int take_null(void *context) {
 }
 
 static int take_boolean(void *context, int truth) {
-    (void)truth; /* no key of the language is boolean yet: the type alone is an error */
-    (void)add_value(context, MPOL_JSON_BOOLEAN);
+    mpol_json *value = add_value(context, MPOL_JSON_BOOLEAN);
+    value->text = truth ? (mpol_bytes){(const uint8_t *)"true", 4}
+                        : (mpol_bytes){(const uint8_t *)"false", 5};
     return 1;
 }
 

@@ -22,7 +22,7 @@ struct mpol_json {
     uint32_t key_offset; /* of its key's quotation mark */
     uint32_t index;      /* in its parent, from 0 */
     mpol_bytes key;      /* NULL data unless the parent is an object */
-    mpol_bytes text;     /* string: decoded; number: as written */
+    mpol_bytes text;     /* string: decoded; number, true and false: as written */
     mpol_json *parent;   /* NULL for the document */
     mpol_json *first;    /* members, in the order of the document */
     mpol_json *last;

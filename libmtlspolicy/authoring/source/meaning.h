@@ -5,7 +5,10 @@
 
 #include "source/reader.h"
 
-/* Two routes that claim the same requests; denies that speak of what everyone may do. */
-void mpol_check_meaning(mpol_reader *reader);
+/* Everything that parts of the policy mean for each other; `issuers` is their table, or NULL. */
+void mpol_check_meaning(mpol_reader *reader, const mpol_json *issuers);
+
+/* Two routes that claim the same requests (conflicts.c). */
+void mpol_check_conflicts(mpol_reader *reader);
 
 #endif

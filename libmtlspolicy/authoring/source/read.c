@@ -10,6 +10,8 @@
 
 enum {
     POLICY_NAME,
+    POLICY_ENVIRONMENT,
+    POLICY_PRODUCTION,
     POLICY_SERIAL,
     POLICY_UNTIL,
     POLICY_ISSUERS,
@@ -20,7 +22,8 @@ enum {
     POLICY_FIELDS
 };
 static const mpol_field policy_fields[POLICY_FIELDS] = {
-    {"name", MPOL_JSON_STRING, true},         {"serial", MPOL_JSON_NUMBER, false},
+    {"name", MPOL_JSON_STRING, true},         {"environment", MPOL_JSON_STRING, false},
+    {"production", MPOL_JSON_BOOLEAN, false}, {"serial", MPOL_JSON_NUMBER, false},
     {"valid_until", MPOL_JSON_STRING, false}, {"issuers", MPOL_JSON_OBJECT, false},
     {"identities", MPOL_JSON_OBJECT, false},  {"groups", MPOL_JSON_OBJECT, false},
     {"routes", MPOL_JSON_OBJECT, false},      {"rules", MPOL_JSON_OBJECT, false},
@@ -34,6 +37,13 @@ static void read_name(mpol_reader *reader, const mpol_json *value) {
         return;
     reader->model->name = value->text;
     (void)mpol_reader_check_name(reader, value, value->offset, value->text);
+}
+
+static void read_environment(mpol_reader *reader, const mpol_json *value) {
+    if (value == NULL || !mpol_reader_check_name(reader, value, value->offset, value->text))
+        return;
+    reader->model->environment = value->text;
+    reader->environment = value->text;
 }
 
 static void read_serial(mpol_reader *reader, const mpol_json *value) {
@@ -85,6 +95,8 @@ static void read_document(mpol_reader *reader, const mpol_json *document) {
     if (!mpol_reader_fields(reader, document, policy_fields, POLICY_FIELDS, fields))
         return;
     read_name(reader, fields[POLICY_NAME]);
+    read_environment(reader, fields[POLICY_ENVIRONMENT]);
+    reader->model->production = mpol_reader_flag(fields[POLICY_PRODUCTION], true);
     read_serial(reader, fields[POLICY_SERIAL]);
     read_end(reader, fields[POLICY_UNTIL]);
     mpol_read_issuers(reader, fields[POLICY_ISSUERS]);
@@ -92,6 +104,7 @@ static void read_document(mpol_reader *reader, const mpol_json *document) {
     mpol_read_groups(reader, fields[POLICY_GROUPS]);
     mpol_read_routes(reader, fields[POLICY_ROUTES]);
     mpol_read_rules(reader, fields[POLICY_RULES]);
+    mpol_check_meaning(reader, fields[POLICY_ISSUERS]);
 }
 
 mpol_model *mpol_model_read(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
@@ -117,7 +130,6 @@ mpol_model *mpol_model_read(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
         .key_owners = apr_hash_make(pool),
     };
     read_document(&reader, document);
-    mpol_check_meaning(&reader);
     mpol_diagnostics_sort(diagnostics);
     return reader.model;
 }

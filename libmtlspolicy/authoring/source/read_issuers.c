@@ -10,10 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ISSUER_CERTIFICATES, ISSUER_NAMES, ISSUER_FIELDS };
+enum {
+    ISSUER_CERTIFICATES,
+    ISSUER_NAMES,
+    ISSUER_ANY_OF,
+    ISSUER_MAY_ASSERT,
+    ISSUER_ENVIRONMENT,
+    ISSUER_FIELDS
+};
 static const mpol_field issuer_fields[ISSUER_FIELDS] = {
-    {"certificates", MPOL_JSON_ARRAY, true},
-    {"names", MPOL_JSON_ARRAY, true},
+    {"certificates", MPOL_JSON_ARRAY, true},  {"names", MPOL_JSON_ARRAY, true},
+    {"any_of", MPOL_JSON_BOOLEAN, false},     {"may_assert", MPOL_JSON_ARRAY, false},
+    {"environment", MPOL_JSON_STRING, false},
 };
 
 enum { CERTIFICATE_FILE, CERTIFICATE_PEM, CERTIFICATE_FIELDS };
@@ -50,6 +58,7 @@ static void add_certificate(mpol_reader *reader, const mpol_json *place, mpol_is
         apr_hash_set(reader->key_owners, apr_pmemdup(reader->pool, ca.spki, sizeof ca.spki),
                      sizeof ca.spki, apr_pmemdup(reader->pool, &issuer->name, sizeof(mpol_bytes)));
         *(mpol_ca_certificate *)apr_array_push(issuer->certificates) = ca;
+        issuer->may_cross = issuer->may_cross || X509_get_pathlen(certificate) != 0;
     }
 }
 
@@ -130,27 +139,6 @@ static void settle_certificates(apr_array_header_t *certificates) {
     certificates->nelts = kept;
 }
 
-static void read_kind(mpol_reader *reader, const mpol_json *list, mpol_issuer *issuer) {
-    apr_array_header_t *kinds = mpol_reader_strings(reader, list, true);
-    for (int i = 0; i < kinds->nelts; i++) {
-        const mpol_json *value = APR_ARRAY_IDX(kinds, i, const mpol_json *);
-        int kind = 0;
-        while (kind < MPOL_NAME_KIND_COUNT &&
-               !mpol_bytes_are(value->text, mpol_name_kind_name((mpol_name_kind)kind)))
-            kind++;
-        if (kind == MPOL_NAME_KIND_COUNT || i > 0)
-            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_NAME_KIND,
-                             "List exactly one of spiffe, uri, dns and cn.",
-                             i > 0 ? "An issuer has one kind of name; \"%s\" is a second one."
-                                   : "\"%s\" is not a kind of name.",
-                             mpol_quote(reader->pool, value->text));
-        else
-            issuer->kind = (mpol_name_kind)kind;
-    }
-    if (kinds->nelts == 0)
-        issuer->kind = MPOL_NAME_KIND_COUNT; /* reported already: no second complaint follows */
-}
-
 static bool same_certificate(const mpol_json *a, const mpol_json *b) {
     return a->type == MPOL_JSON_OBJECT && b->type == MPOL_JSON_OBJECT && a->count == 1 &&
            b->count == 1 && a->first->type == MPOL_JSON_STRING &&
@@ -170,14 +158,65 @@ static bool repeats(mpol_reader *reader, const mpol_json *list, const mpol_json 
     return false;
 }
 
-static void read_issuer(mpol_reader *reader, mpol_issuer *issuer) {
-    const mpol_json *fields[ISSUER_FIELDS];
-    const mpol_json *value = issuer->place.source;
-    issuer->kind = MPOL_NAME_KIND_COUNT;
-    issuer->certificates = apr_array_make(reader->pool, 1, sizeof(mpol_ca_certificate));
-    if (!mpol_reader_fields(reader, value, issuer_fields, ISSUER_FIELDS, fields))
+static int by_pattern(const void *left, const void *right) {
+    const mpol_name_pattern *a = left;
+    const mpol_name_pattern *b = right;
+    if (a->naming.kind != b->naming.kind)
+        return a->naming.kind < b->naming.kind ? -1 : 1;
+    int order = mpol_bytes_compare(a->naming.oid, b->naming.oid);
+    return order != 0 ? order : mpol_bytes_compare(a->value, b->value);
+}
+
+static void add_asserted(mpol_reader *reader, const mpol_json *value, mpol_issuer *issuer) {
+    static const mpol_field fields[MPOL_NAME_KIND_COUNT] = {MPOL_KIND_FIELDS};
+    const mpol_json *kinds[MPOL_NAME_KIND_COUNT];
+    mpol_name_pattern name = {0};
+    if (!mpol_reader_fields(reader, value, fields, MPOL_NAME_KIND_COUNT, kinds))
         return;
-    const mpol_json *list = fields[ISSUER_CERTIFICATES];
+    if (value->count == 0)
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_MISSING_KEY,
+                         "Add a name or pattern under its kind, such as \"spiffe\".",
+                         "The name is missing.");
+    if (!mpol_reader_name(reader, value, kinds, issuer, &name))
+        return;
+    for (int i = 0; i < issuer->may_assert->nelts; i++)
+        if (by_pattern(MPOL_AT(issuer->may_assert, i, mpol_name_pattern), &name) == 0) {
+            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_DUPLICATE_MEMBER,
+                             "Delete one of the two.", "This name stands twice in this list.");
+            return;
+        }
+    *(mpol_name_pattern *)apr_array_push(issuer->may_assert) = name;
+}
+
+static void read_may_assert(mpol_reader *reader, const mpol_json *list, mpol_issuer *issuer) {
+    if (list == NULL)
+        return;
+    if (list->count == 0)
+        mpol_reader_fail(reader, list, MPOL_DIAGNOSTIC_EMPTY_LIST,
+                         "List at least one, or leave the key out to let it assert every name.",
+                         "The list is empty.");
+    for (const mpol_json *value = list->first; value != NULL; value = value->next)
+        add_asserted(reader, value, issuer);
+    qsort(issuer->may_assert->elts, (size_t)issuer->may_assert->nelts, sizeof(mpol_name_pattern),
+          by_pattern);
+}
+
+/* Issuers that have an environment, and the policy if it has one, have the same. */
+static void read_environment(mpol_reader *reader, const mpol_json *value, mpol_issuer *issuer) {
+    if (value == NULL || !mpol_reader_check_name(reader, value, value->offset, value->text))
+        return;
+    issuer->environment = value->text;
+    if (reader->environment.data == NULL)
+        reader->environment = value->text;
+    if (!mpol_bytes_equal(reader->environment, value->text))
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_ENVIRONMENT_MIXED,
+                         "Keep one environment in a policy; write another policy for the other.",
+                         "The policy mixes \"%s\" with \"%s\".",
+                         mpol_quote(reader->pool, value->text),
+                         mpol_quote(reader->pool, reader->environment));
+}
+
+static void read_certificates(mpol_reader *reader, const mpol_json *list, mpol_issuer *issuer) {
     if (list != NULL && list->count == 0)
         mpol_reader_fail(reader, list, MPOL_DIAGNOSTIC_EMPTY_LIST, "List at least one.",
                          "The list is empty.");
@@ -186,8 +225,22 @@ static void read_issuer(mpol_reader *reader, mpol_issuer *issuer) {
         if (!repeats(reader, list, member))
             read_certificate(reader, member, issuer);
     settle_certificates(issuer->certificates);
-    if (fields[ISSUER_NAMES] != NULL)
-        read_kind(reader, fields[ISSUER_NAMES], issuer);
+}
+
+static void read_issuer(mpol_reader *reader, mpol_issuer *issuer) {
+    const mpol_json *fields[ISSUER_FIELDS];
+    const mpol_json *value = issuer->place.source;
+    issuer->certificates = apr_array_make(reader->pool, 1, sizeof(mpol_ca_certificate));
+    issuer->namings = apr_array_make(reader->pool, 1, sizeof(mpol_naming));
+    issuer->may_assert = apr_array_make(reader->pool, 1, sizeof(mpol_name_pattern));
+    issuer->bad_namings = true;
+    if (!mpol_reader_fields(reader, value, issuer_fields, ISSUER_FIELDS, fields))
+        return;
+    read_certificates(reader, fields[ISSUER_CERTIFICATES], issuer);
+    issuer->bad_namings = !mpol_reader_namings(reader, fields[ISSUER_NAMES], issuer);
+    issuer->any_of = mpol_reader_flag(fields[ISSUER_ANY_OF], false);
+    read_may_assert(reader, fields[ISSUER_MAY_ASSERT], issuer);
+    read_environment(reader, fields[ISSUER_ENVIRONMENT], issuer);
 }
 
 static int by_offset(const void *left, const void *right) {

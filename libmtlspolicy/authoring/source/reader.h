@@ -10,8 +10,9 @@ typedef struct mpol_reader {
     apr_pool_t *pool;
     mpol_diagnostics *diagnostics;
     mpol_model *model;
-    const char *folder;  /* of the document */
-    apr_hash_t *issuers; /* name -> its JSON node while reading; index + 1 once sorted */
+    const char *folder;     /* of the document */
+    mpol_bytes environment; /* the first that is named; NULL data: none */
+    apr_hash_t *issuers;    /* name -> its JSON node while reading; index + 1 once sorted */
     apr_hash_t *identities;
     apr_hash_t *groups;
     apr_hash_t *routes;
@@ -42,6 +43,9 @@ bool mpol_reader_expect(mpol_reader *reader, const mpol_json *value, mpol_json_t
 bool mpol_reader_fields(mpol_reader *reader, const mpol_json *object, const mpol_field *fields,
                         int count, const mpol_json **values);
 
+/* What a boolean says; `otherwise` when it is not there. */
+bool mpol_reader_flag(const mpol_json *value, bool otherwise);
+
 /* The members of a list of strings, in the order of the document; others, and those that stand
  * twice, are reported and left out. An empty list is reported when `required`. */
 apr_array_header_t *mpol_reader_strings(mpol_reader *reader, const mpol_json *list, bool required);
@@ -58,6 +62,30 @@ bool mpol_reader_check_name(mpol_reader *reader, const mpol_json *value, uint32_
 bool mpol_reader_time(mpol_reader *reader, const mpol_json *value, uint64_t *seconds);
 bool mpol_reader_network(mpol_reader *reader, const mpol_json *value, mpol_network *network);
 bool mpol_reader_text(mpol_reader *reader, const mpol_json *value, mpol_bytes *text);
+/* 1 to 256 bytes without control characters, as free names in certificates are. */
+bool mpol_reader_word(mpol_reader *reader, const mpol_json *value);
+/* An OID, in dots or by its name, to dots. `offset` and `text` are those of a value or of its key.
+ */
+bool mpol_reader_oid(mpol_reader *reader, const mpol_json *value, uint32_t offset, mpol_bytes text,
+                     mpol_bytes *oid);
+
+/* [a-z][a-z0-9_]{0,31} */
+bool mpol_is_capture_name(mpol_bytes name);
+
+/* The fields that give a name, one for each kind, for a table of fields. */
+#define MPOL_KIND_FIELD(suffix, name)                                                              \
+    {name, MPOL_NAME_##suffix == MPOL_NAME_ATTRIBUTE ? MPOL_JSON_OBJECT : MPOL_JSON_STRING, false},
+#define MPOL_KIND_FIELDS MPOL_NAME_KINDS(MPOL_KIND_FIELD)
+
+/* Read the one name that is given under its kind. `kinds` are the values of the kinds' fields; the
+ * issuer (NULL: not known) must use that kind. False when there is none or it is wrong (reported).
+ */
+bool mpol_reader_name(mpol_reader *reader, const mpol_json *object, const mpol_json *const *kinds,
+                      const mpol_issuer *issuer, mpol_name_pattern *name);
+/* The kinds of name of an issuer. False when none is right. */
+bool mpol_reader_namings(mpol_reader *reader, const mpol_json *list, mpol_issuer *issuer);
+/* Does the issuer use this kind of name? */
+bool mpol_issuer_uses(const mpol_issuer *issuer, mpol_name_kind kind, mpol_bytes oid);
 
 /* Does the span equal the C string? */
 bool mpol_bytes_are(mpol_bytes bytes, const char *text);

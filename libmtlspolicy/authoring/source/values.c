@@ -162,3 +162,24 @@ bool mpol_reader_text(mpol_reader *reader, const mpol_json *value, mpol_bytes *t
                      "The text is too long or holds control characters.");
     return false;
 }
+
+bool mpol_reader_word(mpol_reader *reader, const mpol_json *value) {
+    mpol_bytes text = value->text;
+    if (text.len > 0 && text.len <= MPOL_LIMIT_CN_BYTES && !mpol_has_control(text))
+        return true;
+    mpol_reader_fail(
+        reader, value, MPOL_DIAGNOSTIC_BAD_TEXT, "Use 1 to 256 bytes without control characters.",
+        "\"%s\" is empty, too long or holds control characters.", mpol_quote(reader->pool, text));
+    return false;
+}
+
+bool mpol_is_capture_name(mpol_bytes name) {
+    if (name.len == 0 || name.len > 32 || name.data[0] < 'a' || name.data[0] > 'z')
+        return false;
+    for (uint32_t i = 1; i < name.len; i++) {
+        uint8_t c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return true;
+}

@@ -2,7 +2,8 @@
 #include "base/bytes.h"
 
 /* Length in bytes of the well-formed UTF-8 character at `i`, or 0. RFC 3629 section 4. */
-/*@ requires i < text.len && \valid_read(text.data + (0 .. text.len - 1));
+/*@ requires i < text.len && mpol_bytes_readable(text);
+    terminates \true;
     assigns \nothing;
     ensures 0 <= \result <= 4 && \result <= text.len - i; */
 static uint32_t character_len(mpol_bytes text, uint32_t i) {
@@ -26,8 +27,6 @@ static uint32_t character_len(mpol_bytes text, uint32_t i) {
     return len;
 }
 
-/*@ requires \valid_read(text.data + (0 .. text.len - 1)); assigns \nothing;
-    ensures \result <= text.len; */
 uint32_t mpol_utf8_prefix(mpol_bytes text) {
     uint32_t i = 0;
     /*@ loop invariant 0 <= i <= text.len; loop assigns i; loop variant text.len - i; */
@@ -40,7 +39,6 @@ uint32_t mpol_utf8_prefix(mpol_bytes text) {
     return i;
 }
 
-/*@ requires \valid_read(text.data + (0 .. text.len - 1)); assigns \nothing; */
 bool mpol_has_control(mpol_bytes text) {
     /*@ loop invariant 0 <= i <= text.len; loop assigns i; loop variant text.len - i; */
     for (uint32_t i = 0; i < text.len; i++) {

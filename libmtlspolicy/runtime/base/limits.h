@@ -17,7 +17,14 @@
 #define MPOL_LIMIT_SPIFFE_BYTES 2048u
 #define MPOL_LIMIT_TRUST_DOMAIN_BYTES 255u
 #define MPOL_LIMIT_URI_BYTES 2048u
-#define MPOL_LIMIT_CN_BYTES 256u
+#define MPOL_LIMIT_EMAIL_LOCAL_BYTES 64u
+#define MPOL_LIMIT_CN_BYTES 256u /* and of every other name that is free text */
+#define MPOL_LIMIT_SUBJECT_BYTES 2048u
+#define MPOL_LIMIT_OID_BYTES 128u
+/* Names that a certificate of an any-of issuer may carry. */
+#define MPOL_LIMIT_CLIENT_NAMES 16u
+/* Sets of identities that no single one gives. */
+#define MPOL_LIMIT_COMBINATIONS 4096u
 /* Certificates of a verified path that are kept as evidence; longer paths are never established. */
 #define MPOL_LIMIT_PATH_CERTIFICATES 16u
 

@@ -18,6 +18,8 @@
     X(AMBIGUOUS_PATH, "ambiguous-path", 403, "the path can be read in more than one way")          \
     X(ROUTE_UNKNOWN, "route-unknown", 403, "no route of this host has this path")                  \
     X(METHOD_NOT_ON_ROUTE, "method-not-on-route", 403, "the path is known, its method is not")     \
+    X(METHOD_OVERRIDE, "method-override", 403,                                                     \
+      "a header names another method or path than the request line")                               \
     X(TLS_ABSENT, "tls-absent", 403, "the connection is not TLS")                                  \
     X(TLS_UNAVAILABLE, "tls-unavailable", 500,                                                     \
       "the client certificate of this connection cannot be looked at")                             \
@@ -35,10 +37,12 @@
     X(NAME_AMBIGUOUS, "name-ambiguous", 403, "the certificate has several such names")             \
     X(NAME_MALFORMED, "name-malformed", 403,                                                       \
       "the certificate's name breaks the rules of its kind")                                       \
-    X(IDENTITY_UNKNOWN, "identity-unknown", 403, "no identity has this name from this issuer")     \
+    X(NAME_OUTSIDE_ISSUER, "name-outside-issuer", 403, "its issuer may not assert this name")      \
+    X(IDENTITY_UNKNOWN, "identity-unknown", 403, "no identity of the policy is this client")       \
     X(DENIED_BY_RULE, "denied-by-rule", 403, "a deny rule applies")                                \
     X(INDETERMINATE, "indeterminate", 403, "a condition could not be judged")                      \
     X(ALLOWED, "allowed", 200, "an allow rule applies")                                            \
+    X(USER_REQUIRED, "user-required", 403, "a rule would allow an authenticated user")             \
     X(CONDITION_NOT_MET, "condition-not-met", 403, "a rule would allow, but a condition fails")    \
     X(NO_RULE, "no-rule", 403, "no rule joins this client to this route")                          \
     X(NOT_ON_REQUIRE_LINE, "not-on-require-line", 403,                                             \

@@ -1,234 +1,294 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FORMAT chapters 5 to 8: issuers, clients, what they may do, and the rules. */
+/* FORMAT chapters 5 and 6: issuers, and the clients they vouch for. */
 #include "image/check_parts.h"
 
+/*@ requires mpol_readable(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==>
+      MPOL_SHARE(CERTIFICATES, MPOL_CERTIFICATE_OFFSET, CERTIFICATE_BYTES); */
 static mpol_format_rule check_certificates(const mpol_image *image) {
-    uint32_t total = mpol_count(image, MPOL_CERTIFICATE_BYTES);
-    uint32_t next = 0;
-    /*@ loop invariant 0 <= i; loop assigns i, next; loop variant
-        image->section[MPOL_CERTIFICATES].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_CERTIFICATES); i++) {
-        uint32_t offset = MPOL_U32(image, CERTIFICATES, i, MPOL_CERTIFICATE_OFFSET);
-        uint32_t length = MPOL_U32(image, CERTIFICATES, i, MPOL_CERTIFICATE_LENGTH);
-        FAIL_UNLESS(length > 0 && takes_next(offset, length, total, &next), CERTIFICATE_PLACE);
-    }
-    FAIL_UNLESS(next == total, CERTIFICATE_PLACE);
+    uint32_t bytes = mpol_count(image, MPOL_CERTIFICATE_BYTES);
+    /*@ loop invariant 0 <= i <= image->section[MPOL_CERTIFICATES].count;
+        loop assigns i;
+        loop variant image->section[MPOL_CERTIFICATES].count - i; */
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_CERTIFICATES); i++)
+        FAIL_UNLESS(MPOL_U32(image, CERTIFICATES, i, MPOL_CERTIFICATE_LENGTH) > 0,
+                    CERTIFICATE_PLACE);
+    FAIL_UNLESS(mpol_image__all_share(image, MPOL_CERTIFICATES, MPOL_CERTIFICATES_BYTES,
+                                      MPOL_CERTIFICATE_OFFSET, bytes),
+                CERTIFICATE_PLACE);
     return MPOL_FORMAT_OK;
 }
 
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_issuers_sound(image); */
 static mpol_format_rule check_issuers(const mpol_image *image) {
-    uint32_t total = mpol_count(image, MPOL_CERTIFICATES);
-    uint32_t next = 0;
-    /*@ loop invariant 0 <= i; loop assigns i, next; loop variant
-        image->section[MPOL_ISSUERS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_ISSUERS); i++) {
-        uint32_t first = MPOL_U32(image, ISSUERS, i, MPOL_ISSUER_CERT);
-        uint32_t count = MPOL_U32(image, ISSUERS, i, MPOL_ISSUER_CERTS);
-        FAIL_UNLESS(is_next_name(image, MPOL_ISSUERS, MPOL_ISSUERS_BYTES, i), ISSUER_NAME);
-        FAIL_UNLESS(MPOL_U32(image, ISSUERS, i, MPOL_ISSUER_KIND) < MPOL_NAME_KIND_COUNT,
-                    ISSUER_KIND);
-        FAIL_UNLESS(takes_next(first, count, total, &next), ISSUER_CERTIFICATES);
-    }
-    FAIL_UNLESS(next == total, ISSUER_CERTIFICATES);
+    FAIL_UNLESS(ALL_ASCEND(image, ISSUERS, MPOL_ISSUER_NAME, strings(image)), ISSUER_NAME);
+    FAIL_UNLESS(ALL_BELOW(image, ISSUERS, MPOL_ISSUER_FLAGS, MPOL_ISSUER_ALL_FLAGS + 1),
+                ISSUER_FLAGS);
+    FAIL_UNLESS(ALL_SHARE(image, ISSUERS, MPOL_ISSUER_CERT, CERTIFICATES), ISSUER_CERTIFICATES);
+    FAIL_UNLESS(ALL_SHARE(image, ISSUERS, MPOL_ISSUER_NAMING, NAMINGS), ISSUER_NAMINGS);
+    FAIL_UNLESS(ALL_BELOW(image, ISSUERS, MPOL_ISSUER_CLASS, mpol_count(image, MPOL_CLASSES)) &&
+                    ALL_BELOW_OR_NONE(image, ISSUERS, MPOL_ISSUER_CROSS_ROW,
+                                      mpol_count(image, MPOL_ROWS)) &&
+                    ALL_BELOW_OR_NONE(image, ISSUERS, MPOL_ISSUER_ENVIRONMENT, strings(image)),
+                ISSUER_FIELD);
     return check_certificates(image);
 }
 
-static mpol_bytes key_at(const mpol_image *image, uint32_t i) {
-    mpol_bytes key = {mpol_element(image, MPOL_ISSUER_KEYS, MPOL_ISSUER_KEYS_BYTES, i),
-                      MPOL_SPKI_BYTES};
-    return key;
+/* An OID exactly where the kind is an attribute; patterns begin among the states of names. */
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_namings_sound(image); */
+static mpol_format_rule check_namings(const mpol_image *image) {
+    uint32_t first_state = mpol_read_u32(image->bytes + MPOL_HEADER_NAME_STATE);
+    FAIL_UNLESS(ALL_BELOW(image, NAMINGS, MPOL_NAMING_KIND, MPOL_NAME_KIND_COUNT) &&
+                    ALL_BELOW_OR_NONE(image, NAMINGS, MPOL_NAMING_OID, strings(image)) &&
+                    ALL_BELOW_OR_NONE(image, NAMINGS, MPOL_NAMING_STATE,
+                                      mpol_count(image, MPOL_STATES)),
+                NAMING_FIELD);
+    /*@ loop invariant 0 <= i <= image->section[MPOL_NAMINGS].count;
+        loop assigns i;
+        loop variant image->section[MPOL_NAMINGS].count - i; */
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_NAMINGS); i++) {
+        bool attribute = MPOL_U32(image, NAMINGS, i, MPOL_NAMING_KIND) == MPOL_NAME_ATTRIBUTE;
+        FAIL_UNLESS(attribute == (MPOL_U32(image, NAMINGS, i, MPOL_NAMING_OID) != MPOL_NONE),
+                    NAMING_FIELD);
+        FAIL_UNLESS(MPOL_U32(image, NAMINGS, i, MPOL_NAMING_STATE) >= first_state, NAMING_FIELD);
+    }
+    return MPOL_FORMAT_OK;
 }
 
+/*@ requires mpol_section_of(image, kind, element) && i < image->section[kind].count;
+    requires MPOL_SPKI_BYTES <= element;
+    terminates \true;
+    assigns \nothing;
+    ensures mpol_bytes_readable(\result); */
+static mpol_bytes digest_at(const mpol_image *image, mpol_section_kind kind, uint32_t element,
+                            uint32_t i) {
+    mpol_bytes digest = {mpol_element(image, kind, element, i), MPOL_SPKI_BYTES};
+    return digest;
+}
+
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_keys_sound(image); */
 static mpol_format_rule check_keys(const mpol_image *image) {
-    /*@ loop invariant 0 <= i; loop assigns i; loop variant
-        image->section[MPOL_ISSUER_KEYS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_ISSUER_KEYS); i++) {
-        FAIL_UNLESS(i == 0 || mpol_bytes_compare(key_at(image, i - 1), key_at(image, i)) < 0,
+    uint32_t keys = mpol_count(image, MPOL_ISSUER_KEYS);
+    /*@ loop invariant 1 <= i;
+        loop assigns i;
+        loop variant keys - i; */
+    for (uint32_t i = 1; i < keys; i++)
+        FAIL_UNLESS(mpol_bytes_compare(
+                        digest_at(image, MPOL_ISSUER_KEYS, MPOL_ISSUER_KEYS_BYTES, i - 1),
+                        digest_at(image, MPOL_ISSUER_KEYS, MPOL_ISSUER_KEYS_BYTES, i)) < 0,
                     KEY_ORDER);
-        FAIL_UNLESS(
-            is_index(image, MPOL_ISSUERS, MPOL_U32(image, ISSUER_KEYS, i, MPOL_ISSUER_KEY_ISSUER)),
-            KEY_ISSUER);
-    }
+    FAIL_UNLESS(
+        ALL_BELOW(image, ISSUER_KEYS, MPOL_ISSUER_KEY_ISSUER, mpol_count(image, MPOL_ISSUERS)),
+        KEY_ISSUER);
     return MPOL_FORMAT_OK;
 }
 
-static mpol_format_rule check_identities(const mpol_image *image) {
-    /*@ loop invariant 0 <= i; loop assigns i; loop variant
-        image->section[MPOL_IDENTITIES].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_IDENTITIES); i++) {
-        FAIL_UNLESS(is_next_name(image, MPOL_IDENTITIES, MPOL_IDENTITIES_BYTES, i), IDENTITY_NAME);
-        FAIL_UNLESS(
-            is_index(image, MPOL_ISSUERS, MPOL_U32(image, IDENTITIES, i, MPOL_IDENTITY_ISSUER)),
-            IDENTITY_FIELD);
-        FAIL_UNLESS(is_string(image, MPOL_U32(image, IDENTITIES, i, MPOL_IDENTITY_VALUE)),
+/* A name where there is a kind of name, and none where there is none. */
+/*@ requires mpol_readable(image);
+    terminates \true;
+    assigns \nothing; */
+static mpol_format_rule check_values(const mpol_image *image) {
+    /*@ loop invariant 0 <= i <= image->section[MPOL_IDENTITIES].count;
+        loop assigns i;
+        loop variant image->section[MPOL_IDENTITIES].count - i; */
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_IDENTITIES); i++)
+        FAIL_UNLESS((MPOL_U32(image, IDENTITIES, i, MPOL_IDENTITY_NAMING) == MPOL_NONE) ==
+                        (MPOL_U32(image, IDENTITIES, i, MPOL_IDENTITY_VALUE) == MPOL_NONE),
                     IDENTITY_FIELD);
-    }
-    /*@ loop invariant 0 <= i; loop assigns i; loop variant
-        image->section[MPOL_GROUPS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_GROUPS); i++)
-        FAIL_UNLESS(is_next_name(image, MPOL_GROUPS, MPOL_GROUPS_BYTES, i), GROUP_NAME);
     return MPOL_FORMAT_OK;
 }
 
-/* Principals ascend by hash, then issuer, then value. */
-static bool principal_after(const mpol_image *image, uint32_t i) {
-    uint64_t hash = MPOL_U64(image, PRINCIPALS, i, MPOL_PRINCIPAL_HASH);
-    uint64_t before = MPOL_U64(image, PRINCIPALS, i - 1, MPOL_PRINCIPAL_HASH);
-    uint32_t issuer = MPOL_U32(image, PRINCIPALS, i, MPOL_PRINCIPAL_ISSUER);
-    uint32_t issuer_before = MPOL_U32(image, PRINCIPALS, i - 1, MPOL_PRINCIPAL_ISSUER);
-    if (hash != before)
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_identities_sound(image); */
+static mpol_format_rule check_identities(const mpol_image *image) {
+    FAIL_UNLESS(ALL_ASCEND(image, IDENTITIES, MPOL_IDENTITY_NAME, strings(image)), IDENTITY_NAME);
+    FAIL_UNLESS(
+        ALL_BELOW(image, IDENTITIES, MPOL_IDENTITY_ISSUER, mpol_count(image, MPOL_ISSUERS)) &&
+            ALL_BELOW_OR_NONE(image, IDENTITIES, MPOL_IDENTITY_NAMING,
+                              mpol_count(image, MPOL_NAMINGS)) &&
+            ALL_BELOW_OR_NONE(image, IDENTITIES, MPOL_IDENTITY_VALUE, strings(image)) &&
+            ALL_BELOW(image, IDENTITIES, MPOL_IDENTITY_CLASS, mpol_count(image, MPOL_CLASSES)),
+        IDENTITY_FIELD);
+    CHECK(check_values(image));
+    FAIL_UNLESS(ALL_BELOW(image, IDENTITIES, MPOL_IDENTITY_FLAGS, MPOL_IDENTITY_ALL_FLAGS + 1),
+                IDENTITY_FLAGS);
+    FAIL_UNLESS(ALL_CAPTURES(image, IDENTITIES, MPOL_IDENTITY_CAPTURES), IDENTITY_CAPTURES);
+    FAIL_UNLESS(ALL_SHARE(image, IDENTITIES, MPOL_IDENTITY_ATTRIBUTE, ATTRIBUTES),
+                IDENTITY_ATTRIBUTES);
+    FAIL_UNLESS(ALL_BELOW(image, ATTRIBUTES, MPOL_ATTRIBUTE_OID, strings(image)) &&
+                    ALL_BELOW(image, ATTRIBUTES, MPOL_ATTRIBUTE_VALUE, strings(image)),
+                ATTRIBUTE_FIELD);
+    FAIL_UNLESS(ALL_ASCEND(image, GROUPS, 0, strings(image)), GROUP_NAME);
+    return MPOL_FORMAT_OK;
+}
+
+/* Pins ascend by digest, then kind. */
+/*@ requires mpol_readable(image) && 1 <= i < mpol_size(image, MPOL_PINS);
+    terminates \true;
+    assigns \nothing; */
+static bool pin_after(const mpol_image *image, uint32_t i) {
+    int order = mpol_bytes_compare(digest_at(image, MPOL_PINS, MPOL_PINS_BYTES, i - 1),
+                                   digest_at(image, MPOL_PINS, MPOL_PINS_BYTES, i));
+    return order < 0 || (order == 0 && MPOL_U32(image, PINS, i - 1, MPOL_PIN_KIND) <
+                                           MPOL_U32(image, PINS, i, MPOL_PIN_KIND));
+}
+
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image);
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_pins_sound(image); */
+static mpol_format_rule check_pins(const mpol_image *image) {
+    FAIL_UNLESS(ALL_BELOW(image, PINS, MPOL_PIN_KIND, MPOL_PIN_KIND_COUNT) &&
+                    ALL_LISTS_BELOW(image, PINS, MPOL_PIN_IDENTITIES,
+                                    mpol_count(image, MPOL_IDENTITIES)),
+                PIN_FIELD);
+    uint32_t pins = mpol_count(image, MPOL_PINS);
+    /*@ loop invariant 1 <= i;
+        loop assigns i;
+        loop variant pins - i; */
+    for (uint32_t i = 1; i < pins; i++)
+        FAIL_UNLESS(pin_after(image, i), PIN_ORDER);
+    return MPOL_FORMAT_OK;
+}
+
+/* Names ascend by hash, then kind, then value. */
+/*@ requires mpol_readable(image) && 1 <= i < mpol_size(image, MPOL_NAMES);
+    terminates \true;
+    assigns \nothing; */
+static bool name_after(const mpol_image *image, uint32_t i) {
+    uint64_t before = MPOL_U64(image, NAMES, i - 1, MPOL_NAMES_HASH);
+    uint64_t hash = MPOL_U64(image, NAMES, i, MPOL_NAMES_HASH);
+    uint32_t naming_before = MPOL_U32(image, NAMES, i - 1, MPOL_NAMES_NAMING);
+    uint32_t naming = MPOL_U32(image, NAMES, i, MPOL_NAMES_NAMING);
+    if (before != hash)
         return before < hash;
-    if (issuer != issuer_before)
-        return issuer_before < issuer;
-    return MPOL_U32(image, PRINCIPALS, i - 1, MPOL_PRINCIPAL_VALUE) <
-           MPOL_U32(image, PRINCIPALS, i, MPOL_PRINCIPAL_VALUE);
+    if (naming_before != naming)
+        return naming_before < naming;
+    return MPOL_U32(image, NAMES, i - 1, MPOL_NAMES_VALUE) <
+           MPOL_U32(image, NAMES, i, MPOL_NAMES_VALUE);
 }
 
-static mpol_format_rule check_principals(const mpol_image *image, uint64_t *work) {
-    /*@ loop invariant 0 <= i; loop assigns i, *work; loop variant
-        image->section[MPOL_PRINCIPALS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_PRINCIPALS); i++) {
-        uint32_t issuer = MPOL_U32(image, PRINCIPALS, i, MPOL_PRINCIPAL_ISSUER);
-        uint32_t value = MPOL_U32(image, PRINCIPALS, i, MPOL_PRINCIPAL_VALUE);
-        uint32_t class = MPOL_U32(image, PRINCIPALS, i, MPOL_PRINCIPAL_CLASS);
-        FAIL_UNLESS(is_index(image, MPOL_ISSUERS, issuer) && is_string(image, value) &&
-                        is_index(image, MPOL_CLASSES, class),
-                    PRINCIPAL_FIELD);
-        FAIL_UNLESS(
-            hash_fits(image, MPOL_U64(image, PRINCIPALS, i, MPOL_PRINCIPAL_HASH), value, work),
-            PRINCIPAL_HASH);
-        FAIL_UNLESS(i == 0 || principal_after(image, i), PRINCIPAL_ORDER);
-    }
-    return MPOL_FORMAT_OK;
-}
-
-static mpol_format_rule check_classes(const mpol_image *image) {
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image) && \valid(work);
+    terminates \true;
+    assigns *work;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_names_sound(image); */
+static mpol_format_rule check_names(const mpol_image *image, uint64_t *work) {
     uint32_t identities = mpol_count(image, MPOL_IDENTITIES);
-    uint32_t groups = mpol_count(image, MPOL_GROUPS);
-    /*@ loop invariant 0 <= i; loop assigns i; loop variant
-        image->section[MPOL_CLASSES].count - i; */
+    FAIL_UNLESS(
+        ALL_BELOW(image, NAMES, MPOL_NAMES_NAMING, mpol_count(image, MPOL_NAMINGS)) &&
+            ALL_BELOW(image, NAMES, MPOL_NAMES_VALUE, strings(image)) &&
+            ALL_LISTS_BELOW(image, NAMES, MPOL_NAMES_IDENTITIES, identities) &&
+            ALL_BELOW(image, NAMES, MPOL_NAMES_INSIDE, 2),
+        NAMES_FIELD);
+    /*@ loop invariant 0 <= i <= image->section[MPOL_NAMES].count;
+        loop assigns i, *work;
+        loop variant image->section[MPOL_NAMES].count - i; */
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_NAMES); i++) {
+        FAIL_UNLESS(hash_fits(image, MPOL_U64(image, NAMES, i, MPOL_NAMES_HASH),
+                              MPOL_U32(image, NAMES, i, MPOL_NAMES_VALUE), work),
+                    NAMES_HASH);
+        FAIL_UNLESS(i == 0 || name_after(image, i), NAMES_ORDER);
+    }
+    FAIL_UNLESS(ALL_LISTS_BELOW(image, NAME_ENDS, MPOL_NAME_END_IDENTITIES, identities) &&
+                    ALL_BELOW(image, NAME_ENDS, MPOL_NAME_END_INSIDE, 2),
+                NAME_END_FIELD);
+    return MPOL_FORMAT_OK;
+}
+
+/*@ requires mpol_readable(image) && \valid(work) && class < mpol_size(image, MPOL_CLASSES);
+    requires MPOL_LIST_OF(CLASSES, MPOL_CLASS_IDENTITIES, IDENTITIES);
+    terminates \true;
+    assigns *work; */
+static bool list_hash_fits(const mpol_image *image, uint32_t class, uint64_t *work) {
+    uint32_t list = MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITIES);
+    uint32_t len = mpol_list_len(image, list);
+    uint64_t hash = MPOL_HASH_SEED;
+    if (*work > MPOL_LIMIT_HASH_WORK)
+        return false;
+    *work += len;
+    if (*work > MPOL_LIMIT_HASH_WORK)
+        return false;
+    /*@ loop invariant 0 <= i <= len;
+        loop assigns i, hash;
+        loop variant len - i; */
+    for (uint32_t i = 0; i < len; i++)
+        hash = mpol_hash_u32(hash, mpol_list_value(image, list, i));
+    return hash == MPOL_U64(image, CLASSES, class, MPOL_CLASS_HASH);
+}
+
+/* Classes ascend by hash, then issuer, then list. */
+/*@ requires mpol_readable(image) && 1 <= i < mpol_size(image, MPOL_CLASSES);
+    terminates \true;
+    assigns \nothing; */
+static bool class_after(const mpol_image *image, uint32_t i) {
+    uint64_t before = MPOL_U64(image, CLASSES, i - 1, MPOL_CLASS_HASH);
+    uint64_t hash = MPOL_U64(image, CLASSES, i, MPOL_CLASS_HASH);
+    uint32_t issuer_before = MPOL_U32(image, CLASSES, i - 1, MPOL_CLASS_ISSUER);
+    uint32_t issuer = MPOL_U32(image, CLASSES, i, MPOL_CLASS_ISSUER);
+    if (before != hash)
+        return before < hash;
+    if (issuer_before != issuer)
+        return issuer_before < issuer;
+    return MPOL_U32(image, CLASSES, i - 1, MPOL_CLASS_IDENTITIES) <
+           MPOL_U32(image, CLASSES, i, MPOL_CLASS_IDENTITIES);
+}
+
+/* A class of no identity names none, every other one that exists. */
+/*@ requires mpol_readable(image) && class < mpol_size(image, MPOL_CLASSES);
+    requires MPOL_LIST_OF(CLASSES, MPOL_CLASS_IDENTITIES, IDENTITIES);
+    terminates \true;
+    assigns \nothing;
+    ensures \result ==> mpol_class_names_one(image, class); */
+static bool named_identity_fits(const mpol_image *image, uint32_t class) {
+    uint32_t list = MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITIES);
+    uint32_t identity = MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITY);
+    return mpol_list_len(image, list) == 0 ? identity == MPOL_NONE
+                                           : identity < mpol_count(image, MPOL_IDENTITIES);
+}
+
+/*@ requires mpol_readable(image) && mpol_lists_ascend(image) && \valid(work);
+    terminates \true;
+    assigns *work;
+    ensures \result == MPOL_FORMAT_OK ==> mpol_classes_sound(image); */
+static mpol_format_rule check_classes(const mpol_image *image, uint64_t *work) {
+    FAIL_UNLESS(
+        ALL_BELOW(image, CLASSES, MPOL_CLASS_ISSUER, mpol_count(image, MPOL_ISSUERS)) &&
+            ALL_LISTS_BELOW(image, CLASSES, MPOL_CLASS_IDENTITIES,
+                            mpol_count(image, MPOL_IDENTITIES)) &&
+            ALL_LISTS_BELOW(image, CLASSES, MPOL_CLASS_GROUPS, mpol_count(image, MPOL_GROUPS)) &&
+            ALL_BELOW(image, CLASSES, MPOL_CLASS_ROW, mpol_count(image, MPOL_ROWS)),
+        CLASS_FIELD);
+    /*@ loop invariant 0 <= i <= image->section[MPOL_CLASSES].count;
+        loop invariant \forall integer k; 0 <= k < i ==> mpol_class_names_one(image, k);
+        loop assigns i, *work;
+        loop variant image->section[MPOL_CLASSES].count - i; */
     for (uint32_t i = 0; i < mpol_count(image, MPOL_CLASSES); i++) {
-        uint32_t members = MPOL_U32(image, CLASSES, i, MPOL_CLASS_IDENTITIES);
-        FAIL_UNLESS(is_index(image, MPOL_ROWS, MPOL_U32(image, CLASSES, i, MPOL_CLASS_ROW)),
-                    CLASS_FIELD);
-        FAIL_UNLESS(is_list_below(image, members, identities) && mpol_list_len(image, members) > 0,
-                    CLASS_FIELD);
-        FAIL_UNLESS(is_list_below(image, MPOL_U32(image, CLASSES, i, MPOL_CLASS_GROUPS), groups),
-                    CLASS_FIELD);
+        FAIL_UNLESS(named_identity_fits(image, i), CLASS_FIELD);
+        FAIL_UNLESS(list_hash_fits(image, i, work), CLASS_HASH);
+        FAIL_UNLESS(i == 0 || class_after(image, i), CLASS_ORDER);
     }
-    return MPOL_FORMAT_OK;
-}
-
-static mpol_format_rule check_row_entries(const mpol_image *image, uint32_t first, uint32_t end) {
-    /*@ loop invariant first <= i; loop assigns i; loop variant end - i; */
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t route_class = MPOL_U32(image, ENTRIES, i, MPOL_ENTRY_ROUTE_CLASS);
-        FAIL_UNLESS(route_class < mpol_count(image, MPOL_ROUTES) &&
-                        is_index(image, MPOL_CELLS, MPOL_U32(image, ENTRIES, i, MPOL_ENTRY_CELL)),
-                    ENTRY_FIELD);
-        FAIL_UNLESS(i == first ||
-                        MPOL_U32(image, ENTRIES, i - 1, MPOL_ENTRY_ROUTE_CLASS) < route_class,
-                    ENTRY_ORDER);
-    }
-    return MPOL_FORMAT_OK;
-}
-
-static mpol_format_rule check_rows(const mpol_image *image) {
-    uint32_t total = mpol_count(image, MPOL_ENTRIES);
-    uint32_t next = 0;
-    FAIL_UNLESS(mpol_count(image, MPOL_ROWS) > MPOL_ROW_EVERYONE, ROW_FIRST);
-    /*@ loop invariant 0 <= i; loop assigns i, next; loop variant
-        image->section[MPOL_ROWS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_ROWS); i++) {
-        uint32_t first = MPOL_U32(image, ROWS, i, MPOL_ROW_ENTRY);
-        uint32_t count = MPOL_U32(image, ROWS, i, MPOL_ROW_ENTRIES);
-        FAIL_UNLESS(is_index_or_none(image, MPOL_CELLS, MPOL_U32(image, ROWS, i, MPOL_ROW_DEFAULT)),
-                    ROW_DEFAULT);
-        FAIL_UNLESS(takes_next(first, count, total, &next), ROW_ENTRIES);
-        mpol_format_rule rule = check_row_entries(image, first, first + count);
-        if (rule != MPOL_FORMAT_OK)
-            return rule;
-    }
-    FAIL_UNLESS(next == total, ROW_ENTRIES);
-    return MPOL_FORMAT_OK;
-}
-
-static mpol_format_rule check_cells(const mpol_image *image) {
-    uint32_t rules = mpol_count(image, MPOL_RULES);
-    /*@ loop invariant 0 <= i; loop assigns i; loop variant
-        image->section[MPOL_CELLS].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_CELLS); i++)
-        FAIL_UNLESS(is_list_below(image, MPOL_U32(image, CELLS, i, MPOL_CELL_DENY), rules) &&
-                        is_list_below(image, MPOL_U32(image, CELLS, i, MPOL_CELL_ALLOW), rules),
-                    CELL_LIST);
-    return MPOL_FORMAT_OK;
-}
-
-static mpol_bytes address_at(const mpol_image *image, uint32_t network, uint32_t field) {
-    mpol_bytes address = {mpol_element(image, MPOL_NETWORKS, MPOL_NETWORKS_BYTES, network) + field,
-                          MPOL_ADDRESS_BYTES};
-    return address;
-}
-
-static mpol_format_rule check_networks(const mpol_image *image, uint32_t first, uint32_t end) {
-    /*@ loop invariant first <= i; loop assigns i; loop variant end - i; */
-    for (uint32_t i = first; i < end; i++) {
-        mpol_bytes low = address_at(image, i, MPOL_NETWORK_LOW);
-        FAIL_UNLESS(mpol_bytes_compare(low, address_at(image, i, MPOL_NETWORK_HIGH)) <= 0,
-                    NETWORK_ORDER);
-        FAIL_UNLESS(i == first ||
-                        mpol_bytes_compare(address_at(image, i - 1, MPOL_NETWORK_HIGH), low) < 0,
-                    NETWORK_ORDER);
-    }
-    return MPOL_FORMAT_OK;
-}
-
-/* A field is zero unless its flag says that it is there. */
-static bool flags_fit(const mpol_image *image, uint32_t i) {
-    uint32_t flags = MPOL_U32(image, RULES, i, MPOL_RULE_FLAGS);
-    uint64_t from = MPOL_U64(image, RULES, i, MPOL_RULE_VALID_FROM);
-    uint64_t until = MPOL_U64(image, RULES, i, MPOL_RULE_VALID_UNTIL);
-    bool networks = MPOL_U32(image, RULES, i, MPOL_RULE_NETWORKS) != 0;
-    return (flags & ~(uint32_t)MPOL_RULE_ALL_FLAGS) == 0 &&
-           MPOL_U32(image, RULES, i, MPOL_RULE_RESERVED) == 0 &&
-           ((flags & MPOL_RULE_HAS_FROM) != 0 || from == 0) &&
-           ((flags & MPOL_RULE_HAS_UNTIL) != 0 || until == 0) &&
-           ((flags & MPOL_RULE_HAS_NETWORKS) != 0) == networks;
-}
-
-static mpol_format_rule check_rule(const mpol_image *image, uint32_t i, uint32_t *next) {
-    uint32_t first = MPOL_U32(image, RULES, i, MPOL_RULE_NETWORK);
-    uint32_t count = MPOL_U32(image, RULES, i, MPOL_RULE_NETWORKS);
-    FAIL_UNLESS(is_next_name(image, MPOL_RULES, MPOL_RULES_BYTES, i), RULE_NAME);
-    FAIL_UNLESS(is_string_or_none(image, MPOL_U32(image, RULES, i, MPOL_RULE_OWNER)) &&
-                    is_string_or_none(image, MPOL_U32(image, RULES, i, MPOL_RULE_TICKET)) &&
-                    is_string_or_none(image, MPOL_U32(image, RULES, i, MPOL_RULE_NOTE)),
-                RULE_TEXT);
-    FAIL_UNLESS(flags_fit(image, i), RULE_FLAGS);
-    FAIL_UNLESS(takes_next(first, count, mpol_count(image, MPOL_NETWORKS), next), RULE_NETWORKS);
-    return check_networks(image, first, first + count);
-}
-
-static mpol_format_rule check_rules(const mpol_image *image) {
-    uint32_t next = 0;
-    /*@ loop invariant 0 <= i; loop assigns i, next; loop variant
-        image->section[MPOL_RULES].count - i; */
-    for (uint32_t i = 0; i < mpol_count(image, MPOL_RULES); i++) {
-        mpol_format_rule rule = check_rule(image, i, &next);
-        if (rule != MPOL_FORMAT_OK)
-            return rule;
-    }
-    FAIL_UNLESS(next == mpol_count(image, MPOL_NETWORKS), RULE_NETWORKS);
     return MPOL_FORMAT_OK;
 }
 
 mpol_format_rule mpol_image__check_clients(const mpol_image *image, uint64_t *work) {
     CHECK(check_issuers(image));
+    CHECK(check_namings(image));
     CHECK(check_keys(image));
     CHECK(check_identities(image));
-    CHECK(check_principals(image, work));
-    CHECK(check_classes(image));
-    CHECK(check_rows(image));
-    CHECK(check_cells(image));
-    return check_rules(image);
+    CHECK(check_pins(image));
+    CHECK(check_names(image, work));
+    return check_classes(image, work);
 }

@@ -47,6 +47,14 @@ const char *mpol_rule_name(const mpol_image *image, uint32_t rule) {
     return mpol_c_string(image, MPOL_U32(image, RULES, rule, MPOL_RULE_NAME));
 }
 
+const char *mpol_policy_environment(const mpol_image *image) {
+    return mpol_c_string(image, mpol_read_u32(image->bytes + MPOL_HEADER_ENVIRONMENT));
+}
+
+bool mpol_policy_production(const mpol_image *image) {
+    return (mpol_read_u32(image->bytes + MPOL_HEADER_FLAGS) & MPOL_POLICY_NOT_PRODUCTION) == 0;
+}
+
 uint64_t mpol_policy_serial(const mpol_image *image) {
     return mpol_read_u64(image->bytes + MPOL_HEADER_SERIAL);
 }
@@ -57,13 +65,22 @@ uint64_t mpol_policy_valid_until(const mpol_image *image) {
 
 /* Identities and groups are sorted by name, and strings by their bytes, so the order of the name's
  * string ids is the order of the names. */
+/*@ requires mpol_readable(image) && mpol_bytes_readable(name);
+    requires mpol_section_of(image, kind, element) && 4 <= element;
+    requires mpol_is_below(image, kind, element, 0, mpol_strings(image));
+    terminates \true;
+    assigns \nothing;
+    ensures \result == MPOL_NONE || \result < image->section[kind].count; */
 static uint32_t by_name(const mpol_image *image, mpol_section_kind kind, uint32_t element,
                         mpol_bytes name) {
     uint32_t low = 0;
     uint32_t high = mpol_count(image, kind);
+    /*@ loop invariant low <= high <= image->section[kind].count;
+        loop assigns low, high;
+        loop variant high - low; */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        uint32_t id = mpol_read_u32(mpol_element(image, kind, element, middle));
+        uint32_t id = mpol_u32(image, kind, element, middle, 0);
         int order = mpol_bytes_compare(mpol_string(image, id), name);
         if (order == 0)
             return middle;

@@ -1,64 +1,182 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/certificate.h"
 
+#include "match/names.h"
+#include "match/subject.h"
+
 #include <limits.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <time.h>
+
+/* Room for at least one more element; NULL when there is no memory. */
+static void *grown(void *array, uint32_t count, uint32_t *room, size_t element) {
+    if (count < *room)
+        return array;
+    uint32_t more = *room == 0 ? 8 : 2 * *room;
+    void *larger = OPENSSL_realloc(array, more * element);
+    if (larger != NULL)
+        *room = more;
+    return larger;
+}
+
+/* Keep memory that a name lies in; it is freed at once when that fails. */
+static bool own(mpol_certificate *memory, uint8_t *text) {
+    uint8_t **texts =
+        grown(memory->texts, memory->text_count, &memory->text_room, sizeof *memory->texts);
+    if (texts == NULL) {
+        OPENSSL_free(text);
+        memory->failed = true;
+        return false;
+    }
+    memory->texts = texts;
+    texts[memory->text_count++] = text;
+    return true;
+}
+
+static void push(mpol_certificate *memory, mpol_name name) {
+    mpol_name *names = grown(memory->names, memory->count, &memory->room, sizeof *names);
+    if (names == NULL) {
+        memory->failed = true;
+        return;
+    }
+    memory->names = names;
+    names[memory->count++] = name;
+}
+
+/* A copy that lives as long as the facts. */
+static mpol_bytes keep(mpol_certificate *memory, mpol_bytes text) {
+    uint8_t *copy = OPENSSL_zalloc(text.len + 1u); /* never of no length */
+    if (copy == NULL || !own(memory, copy)) {
+        memory->failed = true;
+        return (mpol_bytes){(const uint8_t *)"", 0};
+    }
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
+    return (mpol_bytes){copy, text.len};
+}
+
+/* Add a name in the form in which it is compared. `raw` lives as long as the facts. */
+static void add_name(mpol_certificate *memory, mpol_name_kind kind, mpol_bytes oid,
+                     mpol_bytes raw) {
+    uint8_t buffer[MPOL_NAME_BUFFER];
+    mpol_name name = {.kind = kind, .oid = oid, .value = raw};
+    if (!mpol_name_normalise(kind, raw, buffer, &name.value)) {
+        name.malformed = true;
+        name.value = raw;
+    }
+    if (name.value.data == buffer)
+        name.value = keep(memory, name.value);
+    push(memory, name);
+}
+
+static const mpol_bytes no_oid = {NULL, 0};
 
 static mpol_bytes string_bytes(const ASN1_STRING *string) {
     int len = ASN1_STRING_length(string);
     return (mpol_bytes){ASN1_STRING_get0_data(string), len > 0 ? (uint32_t)len : 0};
 }
 
-static void add_name(mpol_names *names, mpol_bytes name) {
-    if (names->count == 0)
-        names->first = name;
-    if (names->count < UINT32_MAX)
-        names->count++;
+/* A user principal name is a UTF8String in an otherName; in another type it is malformed. */
+static void add_upn(mpol_certificate *memory, const OTHERNAME *other) {
+    if (OBJ_obj2nid(other->type_id) != NID_ms_upn)
+        return;
+    mpol_bytes name = {(const uint8_t *)"", 0};
+    if (other->value->type == V_ASN1_UTF8STRING)
+        name = string_bytes(other->value->value.utf8string);
+    add_name(memory, MPOL_NAME_UPN, no_oid, name);
 }
 
-static bool read_san(X509 *leaf, mpol_facts *facts, mpol_certificate *memory) {
+static void add_general_name(mpol_certificate *memory, const GENERAL_NAME *name) {
+    if (name->type == GEN_URI) {
+        add_name(memory, MPOL_NAME_SPIFFE, no_oid, string_bytes(name->d.uniformResourceIdentifier));
+        add_name(memory, MPOL_NAME_URI, no_oid, string_bytes(name->d.uniformResourceIdentifier));
+    }
+    if (name->type == GEN_DNS)
+        add_name(memory, MPOL_NAME_DNS, no_oid, string_bytes(name->d.dNSName));
+    if (name->type == GEN_EMAIL)
+        add_name(memory, MPOL_NAME_EMAIL, no_oid, string_bytes(name->d.rfc822Name));
+    if (name->type == GEN_OTHERNAME)
+        add_upn(memory, name->d.otherName);
+}
+
+static bool read_san(X509 *leaf, mpol_certificate *memory) {
     int found = 0;
     memory->san = X509_get_ext_d2i(leaf, NID_subject_alt_name, &found, NULL);
     if (memory->san == NULL)
         return found == -1; /* -1: absent; anything else: twice or broken */
-    for (int i = 0; i < sk_GENERAL_NAME_num(memory->san); i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(memory->san, i);
-        if (name->type == GEN_URI)
-            add_name(&facts->uri, string_bytes(name->d.uniformResourceIdentifier));
-        if (name->type == GEN_DNS)
-            add_name(&facts->dns, string_bytes(name->d.dNSName));
-    }
+    for (int i = 0; i < sk_GENERAL_NAME_num(memory->san); i++)
+        add_general_name(memory, sk_GENERAL_NAME_value(memory->san, i));
     return true;
 }
 
-static void read_cn(X509 *leaf, mpol_facts *facts, mpol_certificate *memory) {
+/* The value as UTF-8; empty, which is malformed for every kind, when it cannot be converted. */
+static mpol_bytes text_of(mpol_certificate *memory, const ASN1_STRING *value) {
+    unsigned char *text = NULL;
+    int len = ASN1_STRING_to_UTF8(&text, value);
+    if (len < 0 || !own(memory, text))
+        return (mpol_bytes){(const uint8_t *)"", 0};
+    return (mpol_bytes){text, (uint32_t)len};
+}
+
+static mpol_bytes oid_of(mpol_certificate *memory, const ASN1_OBJECT *object) {
+    char text[MPOL_LIMIT_OID_BYTES + 1];
+    int len = OBJ_obj2txt(text, sizeof text, object, 1);
+    if (len <= 0 || (size_t)len >= sizeof text)
+        return (mpol_bytes){(const uint8_t *)"", 0}; /* no policy names it */
+    return keep(memory, (mpol_bytes){(const uint8_t *)text, (uint32_t)len});
+}
+
+/* The subject in one piece. `avas` are its attributes; one that is no text spoils it. */
+static void add_subject(mpol_certificate *memory, const mpol_ava *avas, uint32_t count,
+                        bool malformed) {
+    uint8_t text[MPOL_LIMIT_SUBJECT_BYTES];
+    if (count == 0)
+        return;
+    uint32_t len = malformed ? 0 : mpol_subject_write(avas, count, text, sizeof text);
+    add_name(memory, MPOL_NAME_SUBJECT, no_oid, keep(memory, (mpol_bytes){text, len}));
+}
+
+/* Each attribute of the subject, as a name of its own and as part of the whole. */
+static void read_subject(X509 *leaf, mpol_certificate *memory) {
     const X509_NAME *subject = X509_get_subject_name(leaf);
-    int at = -1;
-    while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0) {
-        const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-        mpol_bytes name = {(const uint8_t *)"", 0};
-        if (facts->cn.count == 0) {
-            /* One that cannot be converted stays empty, which is malformed for its kind. */
-            int len = ASN1_STRING_to_UTF8(&memory->cn, value);
-            if (len > 0)
-                name = (mpol_bytes){memory->cn, (uint32_t)len};
-        }
-        add_name(&facts->cn, name);
+    int count = X509_NAME_entry_count(subject);
+    bool malformed = false;
+    mpol_ava *avas = OPENSSL_zalloc((size_t)(count + 1) * sizeof *avas);
+    memory->failed = memory->failed || avas == NULL;
+    for (int i = 0; avas != NULL && i < count; i++) {
+        const X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
+        const ASN1_OBJECT *type = X509_NAME_ENTRY_get_object(entry);
+        mpol_bytes value = text_of(memory, X509_NAME_ENTRY_get_data(entry));
+        avas[i] = (mpol_ava){(uint32_t)X509_NAME_ENTRY_set(entry), oid_of(memory, type), value};
+        if (OBJ_obj2nid(type) == NID_commonName)
+            add_name(memory, MPOL_NAME_CN, no_oid, value);
+        add_name(memory, MPOL_NAME_ATTRIBUTE, avas[i].oid, value);
+        malformed = malformed || avas[i].oid.len == 0 || value.len == 0 ||
+                    !mpol_utf8_valid(value) || mpol_has_control(value);
     }
+    if (avas != NULL)
+        add_subject(memory, avas, (uint32_t)count, malformed);
+    OPENSSL_free(avas);
 }
 
 void mpol_certificate_names(X509 *leaf, mpol_facts *facts, mpol_certificate *memory) {
     memset(memory, 0, sizeof *memory);
-    if ((X509_get_extension_flags(leaf) & EXFLAG_INVALID) != 0 || !read_san(leaf, facts, memory))
-        facts->malformed = true;
-    read_cn(leaf, facts, memory);
+    bool good = (X509_get_extension_flags(leaf) & EXFLAG_INVALID) == 0 && read_san(leaf, memory);
+    read_subject(leaf, memory);
+    good = good && X509_digest(leaf, EVP_sha256(), facts->sha256, NULL) == 1 &&
+           mpol_spki_digest(leaf, facts->spki_sha256);
+    facts->malformed = facts->malformed || !good || memory->failed;
+    facts->names = memory->names;
+    facts->name_count = memory->count;
 }
 
 void mpol_certificate_clear(mpol_certificate *memory) {
     GENERAL_NAMES_free(memory->san);
-    OPENSSL_free(memory->cn);
+    for (uint32_t i = 0; i < memory->text_count; i++)
+        OPENSSL_free(memory->texts[i]);
+    OPENSSL_free(memory->texts);
+    OPENSSL_free(memory->names);
     memset(memory, 0, sizeof *memory);
 }
 

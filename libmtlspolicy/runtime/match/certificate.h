@@ -7,14 +7,20 @@
 
 #include <openssl/x509v3.h>
 
-/* Names of a certificate, as facts borrow them. Owned; clear with mpol_certificate_clear. */
+/* What the facts of a certificate borrow. Owned; clear with mpol_certificate_clear. */
 typedef struct mpol_certificate {
     GENERAL_NAMES *san;
-    unsigned char *cn;
+    mpol_name *names;
+    uint32_t count;
+    uint32_t room;
+    uint8_t **texts; /* names that had to be converted */
+    uint32_t text_count;
+    uint32_t text_room;
+    bool failed; /* no memory */
 } mpol_certificate;
 
-/* Put the leaf's names into `facts`, which borrow from `memory`. A certificate that cannot be read
- * sets facts->malformed. The leaf may be freed afterwards. */
+/* Put the leaf's names and digests into `facts`, which borrow from `memory`. A certificate that
+ * cannot be read sets facts->malformed. The leaf may be freed afterwards. */
 void mpol_certificate_names(X509 *leaf, mpol_facts *facts, mpol_certificate *memory);
 void mpol_certificate_clear(mpol_certificate *memory);
 

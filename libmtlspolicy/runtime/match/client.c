@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/client.h"
 
-#include "match/names.h"
+#include "match/identities.h"
 
 static uint32_t issuer_of_key(const mpol_image *image, const uint8_t *spki) {
     mpol_bytes wanted = {spki, MPOL_SPKI_BYTES};
@@ -51,53 +51,110 @@ static mpol_reason judge_certificate(const mpol_image *image, const mpol_facts *
     return client->issuer != MPOL_NONE ? MPOL_REASON_ALLOWED : MPOL_REASON_ISSUER_UNKNOWN;
 }
 
-static const mpol_names *names_of_kind(const mpol_facts *facts, mpol_name_kind kind) {
-    if (kind == MPOL_NAME_DNS)
-        return &facts->dns;
-    return kind == MPOL_NAME_CN ? &facts->cn : &facts->uri;
+/* The names of a certificate that are of the issuer's kinds, while they are looked at. */
+typedef struct names_found {
+    uint32_t count; /* all of them */
+    bool malformed;
+    bool outside;
+    uint32_t lists[MPOL_LIMIT_CLIENT_NAMES]; /* what the first of them stand for */
+    const mpol_name *names[MPOL_LIMIT_CLIENT_NAMES];
+} names_found;
+
+/* The name that logs show. */
+static void show_name(const mpol_name *name, mpol_client *client) {
+    client->kind = name->kind;
+    client->oid = name->oid;
+    client->name = name->value;
 }
 
-/* The class of a principal; principals are sorted by hash, issuer, value. */
-static uint32_t find_class(const mpol_image *image, uint32_t issuer, mpol_bytes name,
-                           mpol_bytes *kept) {
-    uint32_t count = mpol_count(image, MPOL_PRINCIPALS);
-    uint64_t hash = mpol_bytes_hash(name);
-    uint32_t at = mpol_find_hash(image, MPOL_PRINCIPALS, MPOL_PRINCIPALS_BYTES, 0, count, hash);
-    for (; at < count && MPOL_U64(image, PRINCIPALS, at, MPOL_PRINCIPAL_HASH) == hash; at++) {
-        mpol_bytes value =
-            mpol_string(image, MPOL_U32(image, PRINCIPALS, at, MPOL_PRINCIPAL_VALUE));
-        if (MPOL_U32(image, PRINCIPALS, at, MPOL_PRINCIPAL_ISSUER) != issuer ||
-            !mpol_bytes_equal(value, name))
-            continue;
-        *kept = value;
-        return MPOL_U32(image, PRINCIPALS, at, MPOL_PRINCIPAL_CLASS);
+static void take_name(const mpol_image *image, uint32_t naming, const mpol_name *name,
+                      mpol_client *client, names_found *found) {
+    uint32_t index = found->count++;
+    if (index == 0)
+        show_name(name, client);
+    if (index >= MPOL_LIMIT_CLIENT_NAMES)
+        return;
+    found->names[index] = name;
+    found->lists[index] = MPOL_LIST_EMPTY;
+    if (name->malformed) {
+        found->malformed = true;
+        return;
     }
-    return MPOL_NONE;
+    mpol_candidates of = mpol_identities_of_name(image, client->issuer, naming, name->value);
+    found->lists[index] = of.list;
+    found->outside = found->outside || !of.inside;
 }
 
-static void take_class(const mpol_image *image, uint32_t class, mpol_client *client) {
-    client->class = class;
-    client->identity =
-        mpol_list_value(image, MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITIES), 0);
+static void find_names(const mpol_image *image, const mpol_facts *facts, mpol_client *client,
+                       names_found *found) {
+    uint32_t first = MPOL_U32(image, ISSUERS, client->issuer, MPOL_ISSUER_NAMING);
+    uint32_t count = MPOL_U32(image, ISSUERS, client->issuer, MPOL_ISSUER_NAMINGS);
+    found->count = 0;
+    found->malformed = found->outside = false;
+    for (uint32_t naming = first; naming < first + count; naming++)
+        for (uint32_t i = 0; i < facts->name_count; i++)
+            if (mpol_name_is_of(image, naming, &facts->names[i]))
+                take_name(image, naming, &facts->names[i], client, found);
 }
 
-static mpol_reason judge_name(const mpol_image *image, const mpol_facts *facts,
-                              mpol_client *client) {
-    const mpol_names *names = names_of_kind(facts, client->kind);
-    uint8_t buffer[MPOL_NAME_BUFFER] MPOL_UNFILLED;
-    mpol_bytes name;
-    if (names->count == 0)
+static mpol_reason judge_names(const mpol_image *image, const mpol_facts *facts,
+                               mpol_client *client, names_found *found) {
+    uint32_t flags = MPOL_U32(image, ISSUERS, client->issuer, MPOL_ISSUER_FLAGS);
+    uint32_t most = (flags & MPOL_ISSUER_ANY_OF) != 0 ? MPOL_LIMIT_CLIENT_NAMES : 1;
+    find_names(image, facts, client, found);
+    if (found->count == 0)
         return MPOL_REASON_NAME_MISSING;
-    if (names->count > 1)
+    if (found->count > most)
         return MPOL_REASON_NAME_AMBIGUOUS;
-    if (!mpol_name_normalise(client->kind, names->first, buffer, &name))
+    if (found->malformed)
         return MPOL_REASON_NAME_MALFORMED;
-    client->name = names->first; /* `name` may lie in the buffer, which ends here */
-    uint32_t class = find_class(image, client->issuer, name, &client->name);
-    if (class == MPOL_NONE)
-        return MPOL_REASON_IDENTITY_UNKNOWN;
-    take_class(image, class, client);
+    return found->outside ? MPOL_REASON_NAME_OUTSIDE_ISSUER : MPOL_REASON_ALLOWED;
+}
+
+static mpol_reason take_class(const mpol_image *image, uint32_t class, mpol_client *client) {
+    client->class = class;
+    if (class == MPOL_NONE) /* the compiler has left a set of identities out */
+        return MPOL_REASON_INTERNAL_ERROR;
+    client->identity = MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITY);
     return MPOL_REASON_ALLOWED;
+}
+
+/* Who the client is, once its issuer is known: by its names, or by its pins where the issuer gives
+ * none. */
+static mpol_reason judge_identity(const mpol_image *image, const mpol_facts *facts,
+                                  mpol_client *client) {
+    names_found found;
+    uint32_t issuer = client->issuer;
+    if (MPOL_U32(image, ISSUERS, issuer, MPOL_ISSUER_NAMINGS) == 0) {
+        uint32_t pinned[2] = {mpol_pinned(image, MPOL_PIN_CERTIFICATE, facts->sha256),
+                              mpol_pinned(image, MPOL_PIN_SPKI, facts->spki_sha256)};
+        return take_class(image, mpol_class_find(image, issuer, facts, pinned, 2), client);
+    }
+    mpol_reason reason = judge_names(image, facts, client, &found);
+    if (reason == MPOL_REASON_NAME_MISSING || reason == MPOL_REASON_NAME_AMBIGUOUS)
+        client->name = (mpol_bytes){NULL, 0};
+    if (reason != MPOL_REASON_ALLOWED)
+        return reason;
+    reason =
+        take_class(image, mpol_class_find(image, issuer, facts, found.lists, found.count), client);
+    /* Of several names the first that makes the client the identity that is named with it. */
+    for (uint32_t i = found.count; i-- > 1 && client->identity != MPOL_NONE;)
+        if (mpol_list_has(image, found.lists[i], client->identity) &&
+            !mpol_list_has(image, found.lists[0], client->identity))
+            show_name(found.names[i], client);
+    return reason;
+}
+
+/* A client may choose among cross-signed paths: denials for any issuer on the path count. */
+static void find_crossed(const mpol_image *image, const mpol_path *path, mpol_client *client) {
+    for (uint32_t i = 0; i < path->count; i++) {
+        uint32_t issuer = issuer_of_key(image, path->spki[i]);
+        if (issuer == MPOL_NONE || issuer == client->issuer)
+            continue;
+        uint32_t row = MPOL_U32(image, ISSUERS, issuer, MPOL_ISSUER_CROSS_ROW);
+        if (row != MPOL_NONE)
+            client->cross_rows[client->crossed++] = row;
+    }
 }
 
 static const mpol_client nobody = {
@@ -112,23 +169,31 @@ static const mpol_client nobody = {
 
 void mpol_client_resolve(const mpol_image *image, const mpol_facts *facts, mpol_client *client) {
     *client = nobody;
+    client->facts = facts;
     client->before_dates = judge_certificate(image, facts, client);
     if (client->before_dates != MPOL_REASON_ALLOWED)
         return;
     client->not_before_s = facts->path.not_before_s;
     client->not_after_s = facts->path.not_after_s;
-    client->kind = (mpol_name_kind)MPOL_U32(image, ISSUERS, client->issuer, MPOL_ISSUER_KIND);
-    client->after_dates = judge_name(image, facts, client);
+    find_crossed(image, &facts->path, client);
+    client->after_dates = judge_identity(image, facts, client);
 }
 
-void mpol_client_of_identity(const mpol_image *image, uint32_t identity, mpol_client *client) {
+void mpol_client_of_identity(const mpol_image *image, uint32_t identity, const mpol_given *given,
+                             uint32_t given_count, mpol_client *client) {
     *client = nobody;
+    client->given = given;
+    client->given_count = given_count;
     client->issuer = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_ISSUER);
-    client->kind = (mpol_name_kind)MPOL_U32(image, ISSUERS, client->issuer, MPOL_ISSUER_KIND);
+    client->after_dates =
+        take_class(image, MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_CLASS), client);
+    client->identity = identity;
+    uint32_t naming = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_NAMING);
+    if (naming == MPOL_NONE)
+        return;
+    client->kind = (mpol_name_kind)MPOL_U32(image, NAMINGS, naming, MPOL_NAMING_KIND);
+    uint32_t oid = MPOL_U32(image, NAMINGS, naming, MPOL_NAMING_OID);
+    if (oid != MPOL_NONE)
+        client->oid = mpol_string(image, oid);
     client->name = mpol_string(image, MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_VALUE));
-    uint32_t class = find_class(image, client->issuer, client->name, &client->name);
-    if (class == MPOL_NONE)
-        client->after_dates = MPOL_REASON_IDENTITY_UNKNOWN;
-    else
-        take_class(image, class, client);
 }

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "match/decide.h"
 
+#include "match/conditions.h"
 #include "match/host.h"
 #include "match/route.h"
 
-/* A condition, a rule, a list of rules: false wins over unknown, unknown over true. */
-typedef enum verdict { VERDICT_FALSE, VERDICT_UNKNOWN, VERDICT_TRUE } verdict;
+static const char *const condition_names[MPOL_CONDITION_COUNT] = {
+#define CONDITION_NAME(suffix, name) name,
+    MPOL_CONDITIONS(CONDITION_NAME)
+#undef CONDITION_NAME
+};
+
+const char *mpol_condition_name(mpol_condition condition) {
+    return condition_names[condition < MPOL_CONDITION_COUNT ? condition : 0];
+}
 
 static bool bytes_are(mpol_bytes bytes, const char *text) {
     uint32_t i = 0;
@@ -33,31 +41,63 @@ static mpol_reason judge_policy(const mpol_image *image, const mpol_request *req
                                                                     : MPOL_REASON_ALLOWED;
 }
 
-/* Everything up to the route. */
-static mpol_reason find_route(const mpol_image *image, const mpol_request *request,
-                              uint32_t *route) {
+/* May a path that was come to in this way lead to a route with these flags? */
+static bool may_arrive(uint32_t flags, mpol_arrival arrival) {
+    if ((flags & (MPOL_ROUTE_INTERNAL | MPOL_ROUTE_INTERNAL_ERROR)) == 0)
+        return true;
+    return ((flags & MPOL_ROUTE_INTERNAL) != 0 && arrival == MPOL_ARRIVAL_LATER) ||
+           ((flags & MPOL_ROUTE_INTERNAL_ERROR) != 0 && arrival == MPOL_ARRIVAL_ERROR);
+}
+
+/* Where the paths of the request's host begin. */
+static mpol_reason find_host(const mpol_image *image, mpol_bytes raw, uint32_t *start) {
     uint8_t buffer[MPOL_HOST_BUFFER] MPOL_UNFILLED;
     mpol_bytes host;
+    mpol_reason reason = mpol_host_parse(raw, buffer, &host);
+    if (reason == MPOL_REASON_HOST_MISSING)
+        host.data = NULL;
+    else if (reason != MPOL_REASON_ALLOWED)
+        return reason;
+    *start = mpol_route_start(image, host);
+    return *start == MPOL_NONE && host.data == NULL ? MPOL_REASON_HOST_MISSING
+                                                    : MPOL_REASON_ALLOWED;
+}
+
+/* Everything up to the route. `*flags` are the route's. */
+static mpol_reason find_route(const mpol_image *image, const mpol_request *request,
+                              mpol_route_match *match, uint32_t *flags) {
+    uint32_t start;
     uint32_t classes = request->target->classes;
     mpol_reason reason = judge_policy(image, request);
     if (reason != MPOL_REASON_ALLOWED)
         return reason;
     if (method_unsupported(request))
         return MPOL_REASON_METHOD_UNSUPPORTED;
-    reason = mpol_host_parse(request->host, buffer, &host);
+    reason = find_host(image, request->host, &start);
     if (reason != MPOL_REASON_ALLOWED)
         return reason;
     if ((classes & MPOL_PATH_AMBIGUOUS) != 0)
         return MPOL_REASON_AMBIGUOUS_PATH;
-    reason = mpol_route_find(image, host, request->target->path, request->method, route);
+    reason = mpol_route_find(image, start, request->target->path, request->method,
+                             request->preflight, match);
     if (reason != MPOL_REASON_ALLOWED)
         return reason;
-    /* No route can expect any class of unusual path yet. */
-    return classes == 0 ? MPOL_REASON_ALLOWED : MPOL_REASON_AMBIGUOUS_PATH;
+    *flags = MPOL_U32(image, ROUTES, match->route, MPOL_ROUTE_FLAGS);
+    if (!may_arrive(*flags, request->arrival)) {
+        match->route = MPOL_NONE;
+        return MPOL_REASON_ROUTE_UNKNOWN;
+    }
+    if ((classes & ~*flags) != 0)
+        return MPOL_REASON_AMBIGUOUS_PATH;
+    if (request->method_override && (*flags & MPOL_ROUTE_EXPECTS_OVERRIDE) == 0)
+        return MPOL_REASON_METHOD_OVERRIDE;
+    return MPOL_REASON_ALLOWED;
 }
 
 /* The cell of a row for a class of routes, MPOL_NONE when no rule is in it. */
-static uint32_t find_cell(const mpol_image *image, uint32_t row, uint32_t route_class) {
+static inline uint32_t find_cell(const mpol_image *image, uint32_t row, uint32_t route_class) {
+    if (route_class == MPOL_NONE)
+        return MPOL_NONE;
     uint32_t first = MPOL_U32(image, ROWS, row, MPOL_ROW_ENTRY);
     uint32_t end = first + MPOL_U32(image, ROWS, row, MPOL_ROW_ENTRIES);
     uint32_t at =
@@ -67,57 +107,8 @@ static uint32_t find_cell(const mpol_image *image, uint32_t row, uint32_t route_
     return MPOL_U32(image, ROWS, row, MPOL_ROW_DEFAULT);
 }
 
-/* A rule's networks are sorted and apart: the last that begins at or below the address decides. */
-static verdict judge_networks(const mpol_image *image, uint32_t rule, const uint8_t *address) {
-    uint32_t low = MPOL_U32(image, RULES, rule, MPOL_RULE_NETWORK);
-    uint32_t first = low;
-    uint32_t high = low + MPOL_U32(image, RULES, rule, MPOL_RULE_NETWORKS);
-    mpol_bytes wanted = {address, MPOL_ADDRESS_BYTES};
-    if (address == NULL)
-        return VERDICT_UNKNOWN;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        mpol_bytes begin = {mpol_element(image, MPOL_NETWORKS, MPOL_NETWORKS_BYTES, middle),
-                            MPOL_ADDRESS_BYTES};
-        if (mpol_bytes_compare(begin, wanted) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == first)
-        return VERDICT_FALSE;
-    mpol_bytes end = {mpol_element(image, MPOL_NETWORKS, MPOL_NETWORKS_BYTES, low - 1) +
-                          MPOL_NETWORK_HIGH,
-                      MPOL_ADDRESS_BYTES};
-    return mpol_bytes_compare(wanted, end) <= 0 ? VERDICT_TRUE : VERDICT_FALSE;
-}
-
-static verdict judge_times(const mpol_image *image, uint32_t rule, uint32_t flags, int64_t now_s) {
-    if ((flags & (MPOL_RULE_HAS_FROM | MPOL_RULE_HAS_UNTIL)) == 0)
-        return VERDICT_TRUE;
-    if (now_s == MPOL_TIME_UNKNOWN)
-        return VERDICT_UNKNOWN;
-    uint64_t now = now_s > 0 ? (uint64_t)now_s : 0;
-    if ((flags & MPOL_RULE_HAS_FROM) != 0 &&
-        now < MPOL_U64(image, RULES, rule, MPOL_RULE_VALID_FROM))
-        return VERDICT_FALSE;
-    if ((flags & MPOL_RULE_HAS_UNTIL) != 0 &&
-        now >= MPOL_U64(image, RULES, rule, MPOL_RULE_VALID_UNTIL))
-        return VERDICT_FALSE;
-    return VERDICT_TRUE;
-}
-
-static verdict judge_rule(const mpol_image *image, uint32_t rule, const mpol_request *request) {
-    uint32_t flags = MPOL_U32(image, RULES, rule, MPOL_RULE_FLAGS);
-    verdict times = judge_times(image, rule, flags, request->now_s);
-    verdict networks = (flags & MPOL_RULE_HAS_NETWORKS) != 0
-                           ? judge_networks(image, rule, request->address)
-                           : VERDICT_TRUE;
-    return times < networks ? times : networks;
-}
-
-/* The rules of one list, lowest id first: the first that applies, the first that cannot be judged,
- * and the first of all. */
+/* The rules of some lists, lowest id first: the first that applies, the first that cannot be
+ * judged, and the first of all. */
 typedef struct tally {
     uint32_t applies;
     uint32_t unknown;
@@ -126,30 +117,32 @@ typedef struct tally {
 
 static const tally no_rules = {MPOL_NONE, MPOL_NONE, MPOL_NONE};
 
-static tally judge_list(const mpol_image *image, uint32_t list, const mpol_request *request) {
+static tally judge_rules_of(const mpol_circumstances *c, uint32_t list) {
     tally found = no_rules;
-    uint32_t len = mpol_list_len(image, list);
+    uint32_t len = mpol_list_len(c->image, list);
     for (uint32_t i = 0; i < len; i++) {
-        uint32_t rule = mpol_list_value(image, list, i);
-        verdict outcome = judge_rule(image, rule, request);
+        uint32_t rule = mpol_list_value(c->image, list, i);
+        mpol_verdict outcome = mpol_conditions_judge(c, rule);
         if (i == 0)
             found.first = rule;
-        if (outcome == VERDICT_TRUE) {
+        if (outcome == MPOL_VERDICT_TRUE) {
             found.applies = rule;
             return found;
         }
-        if (outcome == VERDICT_UNKNOWN && found.unknown == MPOL_NONE)
+        if (outcome == MPOL_VERDICT_UNKNOWN && found.unknown == MPOL_NONE)
             found.unknown = rule;
     }
     return found;
 }
 
-static tally judge_cell(const mpol_image *image, uint32_t cell, uint32_t field,
-                        const mpol_request *request) {
+static inline tally judge_list(const mpol_circumstances *c, uint32_t list) {
+    return list == MPOL_LIST_EMPTY ? no_rules : judge_rules_of(c, list);
+}
+
+static uint32_t list_of(const mpol_image *image, uint32_t cell, uint32_t field) {
     if (cell == MPOL_NONE)
-        return no_rules;
-    const uint8_t *element = mpol_element(image, MPOL_CELLS, MPOL_CELLS_BYTES, cell);
-    return judge_list(image, mpol_read_u32(element + field), request);
+        return MPOL_LIST_EMPTY;
+    return mpol_read_u32(mpol_element(image, MPOL_CELLS, MPOL_CELLS_BYTES, cell) + field);
 }
 
 /* Rules are numbered by id, and MPOL_NONE is above them all. */
@@ -201,49 +194,135 @@ static bool all_name(const mpol_image *image, const mpol_name_filter *filters,
     return true;
 }
 
-/* Settle reason and rule from the rules that speak of this client and route. */
-static mpol_reason weigh(tally deny, tally allow, uint32_t *rule) {
-    *rule = deny.applies != MPOL_NONE ? deny.applies : deny.unknown;
+/* The denials for this client, by its own row and by those of other issuers on its path. */
+static tally judge_denials(const mpol_circumstances *c, uint32_t cell, uint32_t route_class) {
+    tally deny = judge_list(c, list_of(c->image, cell, MPOL_CELL_DENY));
+    for (uint32_t i = 0; i < c->client->crossed; i++) {
+        uint32_t crossed = find_cell(c->image, c->client->cross_rows[i], route_class);
+        deny = merge(deny, judge_list(c, list_of(c->image, crossed, MPOL_CELL_DENY)));
+    }
+    return deny;
+}
+
+/* What is nearest to an allow, where no rule applies: see docs/POLICY.md. */
+typedef struct near_miss {
+    uint32_t user;  /* lowest rule that lacks nothing but a user, when there is none */
+    uint32_t one;   /* lowest that lacks one condition */
+    uint32_t first; /* lowest of all */
+    uint32_t one_lacks;
+    uint32_t first_lacks;
+} near_miss;
+
+static void look_for_miss(const mpol_circumstances *c, uint32_t list, near_miss *miss) {
+    uint32_t len = mpol_list_len(c->image, list);
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t rule = mpol_list_value(c->image, list, i);
+        mpol_lacking lacking = mpol_conditions_lacking(c, rule);
+        if (rule < miss->first) {
+            miss->first = rule;
+            miss->first_lacks = lacking.fails;
+        }
+        if ((lacking.fails & (lacking.fails - 1)) != 0)
+            continue;
+        if (rule < miss->one) {
+            miss->one = rule;
+            miss->one_lacks = lacking.fails;
+        }
+        if (lacking.fails == 1u << MPOL_CONDITION_USERS && lacking.unknown == 0 &&
+            c->request->user.data == NULL)
+            miss->user = lower(miss->user, rule);
+    }
+}
+
+static mpol_condition lowest_of(uint32_t lacking) {
+    uint32_t condition = MPOL_CONDITION_NETWORKS;
+    while (condition < MPOL_CONDITION_SAME && (lacking & 1u << condition) == 0)
+        condition++;
+    return (mpol_condition)condition;
+}
+
+/* Nothing applies and nothing is unknown: say what is missing. */
+static void explain_miss(const mpol_circumstances *c, const uint32_t lists[2],
+                         mpol_decision *decision) {
+    near_miss miss = {MPOL_NONE, MPOL_NONE, MPOL_NONE, 0, 0};
+    look_for_miss(c, lists[0], &miss);
+    look_for_miss(c, lists[1], &miss);
+    decision->reason = MPOL_REASON_NO_RULE;
+    if (miss.first == MPOL_NONE)
+        return;
+    decision->reason = MPOL_REASON_CONDITION_NOT_MET;
+    decision->rule = miss.one != MPOL_NONE ? miss.one : miss.first;
+    decision->condition = lowest_of(miss.one != MPOL_NONE ? miss.one_lacks : miss.first_lacks);
+    if (miss.user == MPOL_NONE)
+        return;
+    decision->reason = MPOL_REASON_USER_REQUIRED;
+    decision->rule = miss.user;
+    decision->condition = MPOL_CONDITION_USERS;
+}
+
+/* Settle reason and rule from the rules that speak of this client and route; `granted` where the
+ * route itself lets in without a rule. */
+static void weigh(const mpol_circumstances *c, tally deny, tally allow, bool granted,
+                  const uint32_t allow_lists[2], mpol_decision *decision) {
+    decision->rule = deny.applies != MPOL_NONE ? deny.applies : deny.unknown;
+    decision->reason = MPOL_REASON_DENIED_BY_RULE;
     if (deny.applies != MPOL_NONE)
-        return MPOL_REASON_DENIED_BY_RULE;
+        return;
+    decision->reason = MPOL_REASON_INDETERMINATE;
     if (deny.unknown != MPOL_NONE)
-        return MPOL_REASON_INDETERMINATE;
-    *rule = allow.applies;
-    if (allow.applies != MPOL_NONE)
-        return MPOL_REASON_ALLOWED;
-    *rule = allow.unknown;
-    if (allow.unknown != MPOL_NONE)
-        return MPOL_REASON_INDETERMINATE;
-    *rule = allow.first;
-    return allow.first != MPOL_NONE ? MPOL_REASON_CONDITION_NOT_MET : MPOL_REASON_NO_RULE;
+        return;
+    decision->rule = allow.applies;
+    decision->reason = MPOL_REASON_ALLOWED;
+    if (allow.applies != MPOL_NONE || granted)
+        return;
+    decision->rule = allow.unknown;
+    decision->reason = MPOL_REASON_INDETERMINATE;
+    if (allow.unknown == MPOL_NONE)
+        explain_miss(c, allow_lists, decision);
+}
+
+/* The client's own rules, once everything about its certificate is settled. */
+static void judge_rules(const mpol_circumstances *c, uint32_t route_class, uint32_t public_list,
+                        tally everyone, bool granted, mpol_decision *decision) {
+    const mpol_image *image = c->image;
+    uint32_t row = MPOL_U32(image, CLASSES, c->client->class, MPOL_CLASS_ROW);
+    uint32_t cell = find_cell(image, row, route_class);
+    uint32_t lists[2] = {public_list, list_of(image, cell, MPOL_CELL_ALLOW)};
+    tally deny = judge_denials(c, cell, route_class);
+    tally own = judge_list(c, lists[1]);
+    decision->reason = MPOL_REASON_IDENTITY_UNKNOWN;
+    if (decision->identity == MPOL_NONE && deny.first == MPOL_NONE && own.first == MPOL_NONE)
+        return;
+    weigh(c, deny, merge(everyone, own), granted, lists, decision);
 }
 
 void mpol_decide(const mpol_image *image, const mpol_request *request, const mpol_client *client,
                  const mpol_name_filter *filters, uint32_t filter_count, mpol_decision *decision) {
-    *decision =
-        (mpol_decision){MPOL_REASON_INTERNAL_ERROR, MPOL_NONE, MPOL_NONE, MPOL_NONE, MPOL_NONE};
-    uint32_t route = MPOL_NONE;
-    decision->reason = find_route(image, request, &route);
-    decision->route = route;
+    mpol_route_match match = {MPOL_NONE, MPOL_LIST_EMPTY, false};
+    uint32_t flags;
+    *decision = mpol_decision_of(find_route(image, request, &match, &flags));
+    decision->route = match.route;
     if (decision->reason != MPOL_REASON_ALLOWED)
         return;
-    uint32_t route_class = MPOL_U32(image, ROUTES, route, MPOL_ROUTE_CLASS);
-    uint32_t public = find_cell(image, MPOL_ROW_EVERYONE, route_class);
-    tally everyone = judge_cell(image, public, MPOL_CELL_ALLOW, request);
-    if (everyone.applies != MPOL_NONE && filter_count == 0) {
-        decision->rule = everyone.applies;
+    mpol_circumstances c = {image, request, client, match.captures};
+    bool internal = (flags & (MPOL_ROUTE_INTERNAL | MPOL_ROUTE_INTERNAL_ERROR)) != 0;
+    bool granted = match.preflight || internal;
+    /* No rule speaks of an internal route, not even one for all routes. */
+    uint32_t route_class =
+        internal ? MPOL_NONE : MPOL_U32(image, ROUTES, match.route, MPOL_ROUTE_CLASS);
+    uint32_t public =
+        list_of(image, find_cell(image, MPOL_ROW_EVERYONE, route_class), MPOL_CELL_ALLOW);
+    tally everyone = judge_list(&c, public);
+    decision->rule = granted ? MPOL_NONE : everyone.applies;
+    if ((everyone.applies != MPOL_NONE || granted) && filter_count == 0)
         return;
-    }
+    decision->rule = MPOL_NONE;
     decision->issuer = client->issuer;
     decision->reason = judge_client(client, request->now_s);
     if (decision->reason != MPOL_REASON_ALLOWED)
         return;
     decision->identity = client->identity;
-    uint32_t row = MPOL_U32(image, CLASSES, client->class, MPOL_CLASS_ROW);
-    uint32_t cell = find_cell(image, row, route_class);
-    tally allow = merge(everyone, judge_cell(image, cell, MPOL_CELL_ALLOW, request));
-    decision->reason =
-        weigh(judge_cell(image, cell, MPOL_CELL_DENY, request), allow, &decision->rule);
+    judge_rules(&c, route_class, public, everyone, granted, decision);
     if (decision->reason == MPOL_REASON_ALLOWED &&
         !all_name(image, filters, filter_count, client->class))
         decision->reason = MPOL_REASON_NOT_ON_REQUIRE_LINE;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "image/format.h"
 
 typedef enum mpol_tls_state {
     MPOL_TLS_ABSENT = 0,  /* the connection is not TLS */
@@ -12,11 +13,13 @@ typedef enum mpol_tls_state {
     MPOL_TLS_PRESENT,
 } mpol_tls_state;
 
-/* The names of one kind in a certificate. */
-typedef struct mpol_names {
-    uint32_t count;   /* how many the certificate holds */
-    mpol_bytes first; /* the first, when count > 0 */
-} mpol_names;
+/* One name in a certificate. A URI stands here twice: as URI and as SPIFFE ID. */
+typedef struct mpol_name {
+    mpol_name_kind kind;
+    bool malformed;   /* it breaks the rules of its kind */
+    mpol_bytes oid;   /* in dots, of MPOL_NAME_ATTRIBUTE; else NULL data */
+    mpol_bytes value; /* in the form in which names are compared; as it stands when malformed */
+} mpol_name;
 
 /* The path TLS verified, without the leaf, as it can be carried in a session. */
 typedef struct mpol_path {
@@ -33,9 +36,10 @@ typedef struct mpol_facts {
     bool malformed;   /* it cannot be read */
     bool established; /* `path` is known */
     mpol_path path;
-    mpol_names uri;
-    mpol_names dns;
-    mpol_names cn;
+    const mpol_name *names; /* all names of the leaf and all attributes of its subject */
+    uint32_t name_count;
+    uint8_t sha256[32];      /* of the leaf's DER */
+    uint8_t spki_sha256[32]; /* of the leaf's DER SubjectPublicKeyInfo */
 } mpol_facts;
 
 #endif

@@ -25,20 +25,22 @@ static const uint8_t label_byte[256] = {
 
 /* Copy a DNS name in lower case to `out`, which takes raw.len bytes. False when it is none. */
 static bool copy_dns_name(mpol_bytes raw, uint8_t *out) {
-    uint32_t label = 0;
+    const uint8_t *at = raw.data;
+    const uint8_t *end = at + raw.len;
     if (raw.len > MPOL_LIMIT_HOST_BYTES)
         return false;
-    for (uint32_t i = 0; i < raw.len; i++) {
-        out[i] = label_byte[raw.data[i]];
-        label++;
-        if (out[i] != 0)
-            continue;
-        if (raw.data[i] != '.' || label == 1 || label > MPOL_LIMIT_LABEL_BYTES + 1)
+    for (;;) {
+        const uint8_t *label = at;
+        for (uint8_t c; at < end && (c = label_byte[*at]) != 0; at++)
+            *out++ = c;
+        if (at == label || at - label > (ptrdiff_t)MPOL_LIMIT_LABEL_BYTES)
             return false;
-        out[i] = '.';
-        label = 0;
+        if (at == end)
+            return true;
+        if (*at++ != '.')
+            return false;
+        *out++ = '.';
     }
-    return label > 0 && label <= MPOL_LIMIT_LABEL_BYTES;
 }
 
 bool mpol_is_dns_name(mpol_bytes name) {
@@ -68,42 +70,130 @@ static bool is_ipv4(mpol_bytes text) {
 }
 
 /* One group of an IPv6 address at `i`: its length, 0 when there is none. */
-static uint32_t ipv6_group(mpol_bytes text, uint32_t i) {
+static uint32_t ipv6_group(mpol_bytes text, uint32_t i, uint32_t *value) {
     uint32_t len = 0;
-    while (i + len < text.len && len < 5 && is_hex(text.data[i + len]))
-        len++;
+    *value = 0;
+    while (i + len < text.len && len < 5 && is_hex(text.data[i + len])) {
+        uint8_t c = text.data[i + len++];
+        *value = *value * 16 + (is_digit(c) ? c - (uint32_t)'0' : c - (uint32_t)'a' + 10);
+    }
     return len <= 4 ? len : 0;
 }
 
+enum { IPV6_GROUPS = 8 };
+
+/* The two last groups from dotted decimal, which is_ipv4 has accepted. */
+static void ipv4_groups(mpol_bytes text, uint32_t groups[2]) {
+    uint32_t parts[4] = {0, 0, 0, 0};
+    uint32_t part = 0;
+    for (uint32_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '.')
+            part++;
+        else
+            parts[part] = parts[part] * 10 + (text.data[i] - (uint32_t)'0');
+    }
+    groups[0] = parts[0] * 256 + parts[1];
+    groups[1] = parts[2] * 256 + parts[3];
+}
+
+/* What is known of an address while it is read: `gap` is where "::" stands, or IPV6_GROUPS. */
+typedef struct ipv6 {
+    uint32_t group[IPV6_GROUPS];
+    uint32_t count;
+    uint32_t gap;
+} ipv6;
+
 /* RFC 4291 section 2.2: eight groups, or fewer and one "::"; the last two may be dotted decimal. */
-static bool is_ipv6(mpol_bytes text) {
-    uint32_t groups = 0;
-    bool elided = false;
+static bool parse_ipv6(mpol_bytes text, ipv6 *address) {
     uint32_t i = 0;
+    *address = (ipv6){.count = 0, .gap = IPV6_GROUPS};
     if (text.len >= 2 && text.data[0] == ':' && text.data[1] == ':') {
-        elided = true;
+        address->gap = 0;
         i = 2;
     }
     while (i < text.len) {
         mpol_bytes rest = {text.data + i, text.len - i};
-        if (is_ipv4(rest))
-            return groups + 2 <= 7 ? elided || groups == 6 : groups + 2 == 8 && !elided;
-        uint32_t len = ipv6_group(text, i);
-        if (len == 0 || ++groups > 8)
+        if (address->count <= IPV6_GROUPS - 2 && is_ipv4(rest)) {
+            ipv4_groups(rest, address->group + address->count);
+            address->count += 2;
+            break;
+        }
+        uint32_t value;
+        uint32_t len = ipv6_group(text, i, &value);
+        if (len == 0 || address->count == IPV6_GROUPS)
             return false;
+        address->group[address->count++] = value;
         i += len;
         if (i == text.len)
             break;
         if (text.data[i++] != ':' || i == text.len)
             return false;
         if (text.data[i] == ':') {
-            if (elided)
+            if (address->gap != IPV6_GROUPS)
                 return false;
-            elided = true;
+            address->gap = address->count;
             i++;
         }
     }
-    return elided ? groups <= 7 : groups == 8;
+    return address->gap != IPV6_GROUPS ? address->count < IPV6_GROUPS
+                                       : address->count == IPV6_GROUPS;
+}
+
+/* Put the zeros that "::" stands for in their place. */
+static void expand_ipv6(ipv6 *address) {
+    uint32_t missing = IPV6_GROUPS - address->count;
+    for (uint32_t i = address->count; missing > 0 && i > address->gap; i--)
+        address->group[i - 1 + missing] = address->group[i - 1];
+    for (uint32_t i = 0; i < missing; i++)
+        address->group[address->gap + i] = 0;
+    address->count = IPV6_GROUPS;
+}
+
+/* The longest run of two and more zero groups, the first of equals (RFC 5952 section 4.2). */
+static uint32_t longest_zeros(const ipv6 *address, uint32_t *len) {
+    uint32_t best = IPV6_GROUPS;
+    *len = 1;
+    for (uint32_t i = 0; i < IPV6_GROUPS; i++) {
+        uint32_t end = i;
+        while (end < IPV6_GROUPS && address->group[end] == 0)
+            end++;
+        if (end - i <= *len)
+            continue;
+        best = i;
+        *len = end - i;
+    }
+    return best;
+}
+
+static uint32_t write_group(uint32_t group, uint8_t *out) {
+    static const char digits[] = "0123456789abcdef";
+    uint32_t len = 0;
+    for (uint32_t shift = 16; shift > 0;) {
+        shift -= 4;
+        uint32_t digit = group >> shift & 15;
+        if (digit != 0 || len > 0 || shift == 0)
+            out[len++] = (uint8_t)digits[digit];
+    }
+    return len;
+}
+
+/* The one text that an address has, by RFC 5952 but always in hexadecimal; at most 39 bytes. */
+static uint32_t write_ipv6(const ipv6 *address, uint8_t *out) {
+    uint32_t zeros;
+    uint32_t gap = longest_zeros(address, &zeros);
+    uint32_t len = 0;
+    for (uint32_t i = 0; i < IPV6_GROUPS; i++) {
+        if (i == gap) {
+            out[len++] = ':';
+            out[len++] = ':';
+            i += zeros - 1;
+            continue;
+        }
+        if (len > 0 && out[len - 1] != ':')
+            out[len++] = ':';
+        len += write_group(address->group[i], out + len);
+    }
+    return len;
 }
 
 /* The length without ":port"; a port is digits only and may be empty (RFC 3986 section 3.2.3). */
@@ -120,8 +210,9 @@ static uint32_t without_port(mpol_bytes raw) {
     return i - 1;
 }
 
-/* An IPv6 address in lower case, with brackets or without. */
+/* An IPv6 address, with brackets or without. */
 static bool copy_ipv6(mpol_bytes raw, uint8_t *out, mpol_bytes *host) {
+    ipv6 address;
     if (raw.len > 2 && raw.data[0] == '[' && raw.data[raw.len - 1] == ']')
         raw = (mpol_bytes){raw.data + 1, raw.len - 2};
     if (raw.len > MPOL_LIMIT_HOST_BYTES)
@@ -130,8 +221,11 @@ static bool copy_ipv6(mpol_bytes raw, uint8_t *out, mpol_bytes *host) {
         uint8_t c = raw.data[i];
         out[i] = c >= 'A' && c <= 'F' ? (uint8_t)(c - 'A' + 'a') : c;
     }
-    *host = (mpol_bytes){out, raw.len};
-    return is_ipv6(*host);
+    if (!parse_ipv6((mpol_bytes){out, raw.len}, &address))
+        return false;
+    expand_ipv6(&address);
+    *host = (mpol_bytes){out, write_ipv6(&address, out)};
+    return true;
 }
 
 mpol_reason mpol_host_parse(mpol_bytes raw, uint8_t *buffer, mpol_bytes *host) {

@@ -10,9 +10,10 @@
 /* Bytes that a host in its compared form may take. */
 #define MPOL_HOST_BUFFER (MPOL_LIMIT_HOST_BYTES + 1u)
 
-/* Bring a host to the form in which it is compared: lower case, no port, no trailing dot, no
- * brackets. `raw` has NULL data when the request names none. On MPOL_REASON_ALLOWED `host` lies in
- * `buffer` (MPOL_HOST_BUFFER bytes); otherwise host-missing or host-malformed. */
+/* Bring a host to the form in which it is compared: lower case, no port, no trailing dot; an
+ * IPv6 address in its one text, without brackets. `raw` has NULL data when the request names none.
+ * On MPOL_REASON_ALLOWED `host` lies in `buffer` (MPOL_HOST_BUFFER bytes); otherwise host-missing
+ * or host-malformed. */
 mpol_reason mpol_host_parse(mpol_bytes raw, uint8_t *buffer, mpol_bytes *host);
 
 /* Is it a DNS name in lower case: labels of [a-z0-9_-], 1 to 63 bytes, at most 253 in all? */

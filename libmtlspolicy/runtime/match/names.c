@@ -83,9 +83,33 @@ static bool normalise_dns(mpol_bytes raw, uint8_t *buffer, mpol_bytes *name) {
     return mpol_is_dns_name(*name);
 }
 
-static bool is_cn(mpol_bytes cn) {
-    return cn.len > 0 && cn.len <= MPOL_LIMIT_CN_BYTES && mpol_utf8_valid(cn) &&
-           !mpol_has_control(cn);
+static uint32_t last_at(mpol_bytes text) {
+    uint32_t i = text.len;
+    while (i > 0 && text.data[i - 1] != '@')
+        i--;
+    return i;
+}
+
+/* RFC 5321 section 4.5.3.1.1 for the length of what stands before the @. */
+static bool normalise_email(mpol_bytes raw, uint8_t *buffer, mpol_bytes *name) {
+    uint32_t domain = last_at(raw);
+    mpol_bytes lowered;
+    if (domain < 2 || domain - 1 > MPOL_LIMIT_EMAIL_LOCAL_BYTES)
+        return false;
+    for (uint32_t i = 0; i < domain; i++) {
+        if (raw.data[i] <= ' ' || raw.data[i] >= 0x7f)
+            return false;
+        buffer[i] = raw.data[i];
+    }
+    if (!normalise_dns((mpol_bytes){raw.data + domain, raw.len - domain}, buffer + domain,
+                       &lowered))
+        return false;
+    *name = (mpol_bytes){buffer, domain + lowered.len};
+    return true;
+}
+
+static bool is_text(mpol_bytes text, uint32_t most) {
+    return text.len > 0 && text.len <= most && mpol_utf8_valid(text) && !mpol_has_control(text);
 }
 
 bool mpol_name_normalise(mpol_name_kind kind, mpol_bytes raw, uint8_t *buffer, mpol_bytes *name) {
@@ -94,8 +118,66 @@ bool mpol_name_normalise(mpol_name_kind kind, mpol_bytes raw, uint8_t *buffer, m
     case MPOL_NAME_SPIFFE: return is_spiffe_id(raw);
     case MPOL_NAME_URI: return is_uri(raw);
     case MPOL_NAME_DNS: return normalise_dns(raw, buffer, name);
-    case MPOL_NAME_CN: return is_cn(raw);
+    case MPOL_NAME_EMAIL: return normalise_email(raw, buffer, name);
+    case MPOL_NAME_UPN:
+    case MPOL_NAME_CN:
+    case MPOL_NAME_ATTRIBUTE: return is_text(raw, MPOL_LIMIT_CN_BYTES);
+    case MPOL_NAME_SUBJECT: return is_text(raw, MPOL_LIMIT_SUBJECT_BYTES);
     case MPOL_NAME_KIND_COUNT: break;
     }
     return false;
+}
+
+static mpol_bytes from(mpol_bytes text, uint32_t start) {
+    return (mpol_bytes){text.data + start, text.len - start};
+}
+
+static bool end_walk(mpol_name_walk *walk, mpol_bytes *segment) {
+    *segment = walk->rest;
+    walk->rest.data = NULL;
+    return true;
+}
+
+/* A name of two parts: from `split` on, and then what ends before `split`, without the byte
+ * between. */
+static bool next_part(mpol_name_walk *walk, uint32_t split, mpol_bytes *segment) {
+    if (walk->index++ == 1)
+        return end_walk(walk, segment);
+    *segment = from(walk->rest, split);
+    walk->rest.len = split > 0 ? split - 1 : 0;
+    return true;
+}
+
+static uint32_t behind_first_dot(mpol_bytes name) {
+    uint32_t i = 0;
+    while (i < name.len && name.data[i] != '.')
+        i++;
+    return i < name.len ? i + 1 : 0;
+}
+
+bool mpol_name_next(mpol_name_walk *walk, mpol_bytes *segment) {
+    uint32_t len = 0;
+    if (walk->rest.data == NULL)
+        return false;
+    if (walk->kind == MPOL_NAME_DNS)
+        return next_part(walk, walk->index == 0 ? behind_first_dot(walk->rest) : 0, segment);
+    if (walk->kind == MPOL_NAME_EMAIL)
+        return next_part(walk, walk->index == 0 ? last_at(walk->rest) : 0, segment);
+    if (walk->kind != MPOL_NAME_SPIFFE && walk->kind != MPOL_NAME_URI)
+        return end_walk(walk, segment);
+    while (len < walk->rest.len && walk->rest.data[len] != '/')
+        len++;
+    if (len == walk->rest.len)
+        return end_walk(walk, segment);
+    *segment = (mpol_bytes){walk->rest.data, len};
+    walk->rest = from(walk->rest, len + 1);
+    return true;
+}
+
+bool mpol_name_segment(mpol_name_kind kind, mpol_bytes name, uint32_t index, mpol_bytes *segment) {
+    mpol_name_walk walk = mpol_name_begin(kind, name);
+    for (uint32_t i = 0; i <= index; i++)
+        if (!mpol_name_next(&walk, segment))
+            return false;
+    return true;
 }

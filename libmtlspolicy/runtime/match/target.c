@@ -241,13 +241,23 @@ static bool begin(writer *w, uint32_t start, mpol_target *target) {
     return true;
 }
 
+/* Where ordinary bytes end that begin at `at`; four are looked at together. */
+static inline uint32_t behind_ordinary(mpol_bytes raw, uint32_t at) {
+    const uint8_t *bytes = raw.data;
+    while (raw.len - at >= 4 && (action_of[bytes[at]] | action_of[bytes[at + 1]] |
+                                 action_of[bytes[at + 2]] | action_of[bytes[at + 3]]) == COPY)
+        at += 4;
+    while (at < raw.len && action_of[bytes[at]] == COPY)
+        at++;
+    return at;
+}
+
 /* Where a path ends that has nothing but ordinary segments and so is its own compared form, as most
  * have; 0 when it is another. */
 static uint32_t plain_end(mpol_bytes raw, uint32_t start) {
     uint32_t segment = start + 1;
     for (uint32_t at = segment;; segment = ++at) {
-        while (at < raw.len && action_of[raw.data[at]] == COPY)
-            at++;
+        at = behind_ordinary(raw, at);
         uint8_t action = at < raw.len ? action_of[raw.data[at]] : QUERY;
         uint32_t len = at - segment;
         if (action != SLASH && action != QUERY)

@@ -17,6 +17,15 @@ typedef enum mpol_path_class {
     MPOL_PATH_AMBIGUOUS = 64, /* refused whatever the route */
 } mpol_path_class;
 
+/* X(enum suffix, name in the policy): the classes that a route may expect. */
+#define MPOL_PATH_CLASSES(X)                                                                       \
+    X(ENCODED_SLASH, "encoded-slash")                                                              \
+    X(BACKSLASH, "backslash")                                                                      \
+    X(PARAMETERS, "parameters")                                                                    \
+    X(EMPTY_SEGMENTS, "empty-segments")                                                            \
+    X(DOT_SEGMENTS, "dot-segments")                                                                \
+    X(PERCENT, "percent")
+
 typedef struct mpol_target {
     mpol_bytes path;  /* in `raw` or the buffer; empty when AMBIGUOUS or an asterisk */
     uint32_t classes; /* mpol_path_class bits */

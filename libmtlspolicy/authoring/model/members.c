@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/members.h"
+
+#include <stdlib.h>
+
+struct mpol_members {
+    apr_pool_t *pool;
+    const mpol_model *model;
+    apr_array_header_t **lists; /* by group; NULL until it is asked for */
+};
+
+static int by_number(const void *left, const void *right) {
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+void mpol_list_settle(apr_array_header_t *list) {
+    int kept = 0;
+    uint32_t *values = (uint32_t *)(void *)list->elts;
+    qsort(values, (size_t)list->nelts, sizeof *values, by_number);
+    for (int i = 0; i < list->nelts; i++)
+        if (kept == 0 || values[kept - 1] != values[i])
+            values[kept++] = values[i];
+    list->nelts = kept;
+}
+
+mpol_members *mpol_members_make(apr_pool_t *pool, const mpol_model *model) {
+    mpol_members *members = apr_palloc(pool, sizeof *members);
+    size_t groups = (size_t)model->groups->nelts + 1;
+    *members = (mpol_members){pool, model, apr_pcalloc(pool, groups * sizeof *members->lists)};
+    return members;
+}
+
+/* Walk down without recursion: `open` holds the groups that are still to be looked at. */
+static apr_array_header_t *collect(const mpol_members *members, uint32_t group) {
+    apr_array_header_t *list = apr_array_make(members->pool, 8, sizeof(uint32_t));
+    apr_array_header_t *open = apr_array_make(members->pool, 8, sizeof(uint32_t));
+    size_t groups = (size_t)members->model->groups->nelts + 1;
+    bool *seen = apr_pcalloc(members->pool, groups * sizeof *seen);
+    APR_ARRAY_PUSH(open, uint32_t) = group;
+    while (open->nelts > 0) {
+        uint32_t here = *(uint32_t *)apr_array_pop(open);
+        const mpol_group *of = MPOL_AT(members->model->groups, (int)here, mpol_group);
+        if (seen[here])
+            continue;
+        seen[here] = true;
+        apr_array_cat(list, of->identities);
+        apr_array_cat(open, of->groups);
+    }
+    mpol_list_settle(list);
+    return list;
+}
+
+const apr_array_header_t *mpol_members_of(mpol_members *members, uint32_t group) {
+    if (members->lists[group] == NULL)
+        members->lists[group] = collect(members, group);
+    return members->lists[group];
+}
+
+apr_array_header_t *mpol_members_of_rule(mpol_members *members, const mpol_rule *rule) {
+    apr_array_header_t *list = apr_array_copy(members->pool, rule->identities);
+    for (int i = 0; i < rule->groups->nelts; i++)
+        apr_array_cat(list, mpol_members_of(members, APR_ARRAY_IDX(rule->groups, i, uint32_t)));
+    mpol_list_settle(list);
+    return list;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mod_mtls_authz.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Each of these begins with "X-"; one look at each header is all that most requests need. */
+static bool names_other_method(const char *name) {
+    static const char *const overrides[] = {MPOL_OVERRIDE_HEADERS};
+    if ((name[0] | 0x20) != 'x' || name[1] != '-' || strchr("HMORhmor", name[2]) == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++)
+        if (strcasecmp(name, overrides[i]) == 0)
+            return true;
+    return false;
+}
+
+void mtls_note_headers(request_rec *r, mtls_request *kept) {
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    for (int i = 0; i < headers->nelts; i++)
+        if (names_other_method(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
+            kept->method_override = true;
+    kept->preflight = r->method_number == M_OPTIONS &&
+                      apr_table_get(r->headers_in, "Origin") != NULL &&
+                      apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_FUZZ_AUTHORITIES_H
+#define TESTS_FUZZ_AUTHORITIES_H
+/* Certificates of three CAs, as JSON strings; their keys are thrown away. */
+
+static const char *const fuzz_authorities[3] = {
+    "-----BEGIN CERTIFICATE-----\\n"
+    "MIIBhjCCASygAwIBAgIURuDRdtq+f9BpxaZHggY1TDdrIrMwCgYIKoZIzj0EAwIw\\n"
+    "DjEMMAoGA1UEAwwDb25lMCAXDTI2MTEyMTEwMzkzMFoYDzIxMjYxMDI4MTAzOTMw\\n"
+    "WjAOMQwwCgYDVQQDDANvbmUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASKm7Yx\\n"
+    "tW9ZVaTG27XWjAExbBIxZHwhJoR2K78irtOxocf75hQTkRJqAeEbTq9rYq+EuELy\\n"
+    "UEDvKVz0hPVUmnRmo2YwZDAdBgNVHQ4EFgQUkzQ1pRhN0TrFk9ZYVUZDMiEB45Qw\\n"
+    "HwYDVR0jBBgwFoAUkzQ1pRhN0TrFk9ZYVUZDMiEB45QwEgYDVR0TAQH/BAgwBgEB\\n"
+    "/wIBADAOBgNVHQ8BAf8EBAMCAgQwCgYIKoZIzj0EAwIDSAAwRQIgK9TcVX/2oLPJ\\n"
+    "ylcpyd4o8zaMhcFkus9GYAyqsqlHVkoCIQCZ7YbDA3PODb3JSUfJeU8/l20GNQxQ\\n"
+    "uVrHfZWTPDyh7A==\\n"
+    "-----END CERTIFICATE-----\\n",
+    "-----BEGIN CERTIFICATE-----\\n"
+    "MIIBhjCCASygAwIBAgIUR/Pilx03wRwrSv7nDQ54bTgAtOcwCgYIKoZIzj0EAwIw\\n"
+    "DjEMMAoGA1UEAwwDdHdvMCAXDTI2MTEyMTEwMzkzMFoYDzIxMjYxMDI4MTAzOTMw\\n"
+    "WjAOMQwwCgYDVQQDDAN0d28wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASUm5/t\\n"
+    "absTvWf1QPBelJxYxfNLe1T8R1LZYX6HKfB+m6GVCsBNT5jyrZFz2SAbOMT/SgEw\\n"
+    "Zf3D4n48eEdy6Pfvo2YwZDAdBgNVHQ4EFgQUzRZvSpLZzbHUdQ6UR/ZYjGXv8G0w\\n"
+    "HwYDVR0jBBgwFoAUzRZvSpLZzbHUdQ6UR/ZYjGXv8G0wEgYDVR0TAQH/BAgwBgEB\\n"
+    "/wIBADAOBgNVHQ8BAf8EBAMCAgQwCgYIKoZIzj0EAwIDSAAwRQIgLhCW83oy6/X3\\n"
+    "ONHqrTp4Sm+lIIdpx0aw3rR+Xib+tCoCIQDRovd8kJscQpzcZ8QQOT5o1cRye48l\\n"
+    "6h2rA3S+gDO+pA==\\n"
+    "-----END CERTIFICATE-----\\n",
+    "-----BEGIN CERTIFICATE-----\\n"
+    "MIIBijCCATCgAwIBAgIULky3DDnb4oXdeKS+WPPkVI90hJMwCgYIKoZIzj0EAwIw\\n"
+    "EDEOMAwGA1UEAwwFdGhyZWUwIBcNMjYxMTIxMTAzOTMwWhgPMjEyNjEwMjgxMDM5\\n"
+    "MzBaMBAxDjAMBgNVBAMMBXRocmVlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\\n"
+    "iEswFDKNSLQaVerFLo+yojOBBoaEm93mNySZ3RUx5SIGl5JsBIifhy43UbbwbeK6\\n"
+    "A69SijJxlTcFu+eDF2sEBaNmMGQwHQYDVR0OBBYEFOi6wNkRR30wXPYVs0VWuRty\\n"
+    "4lXxMB8GA1UdIwQYMBaAFOi6wNkRR30wXPYVs0VWuRty4lXxMBIGA1UdEwEB/wQI\\n"
+    "MAYBAf8CAQAwDgYDVR0PAQH/BAQDAgIEMAoGCCqGSM49BAMCA0gAMEUCIEx9eIQx\\n"
+    "yYsa2H88znFjvHe84ErbFrBUtkKGKfiaOFP2AiEAtav2U9ucm4eayrd04FpzNCEk\\n"
+    "eFs5y6zWooHg1rrDS5M=\\n"
+    "-----END CERTIFICATE-----\\n",
+};
+
+#endif
