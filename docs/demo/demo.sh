@@ -32,7 +32,7 @@ key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$de
 
 authority() { # authority NAME
   key "$1" && openssl req -x509 -new -key "$demo/$1.key" -subj "/CN=$1 authority" -days 30 \
-    -addext 'keyUsage=critical,keyCertSign,cRLSign' -out "$demo/$1-ca.pem"
+    -addext 'basicConstraints=critical,CA:TRUE,pathlen:0' -addext 'keyUsage=critical,keyCertSign,cRLSign' -out "$demo/$1-ca.pem"
 }
 
 certificate() { # certificate NAME AUTHORITY USAGE ALTERNATIVE-NAME
