@@ -43,6 +43,14 @@ static void print_field(const char *label, const char *value) {
         (void)printf("  %-9s %s\n", label, value);
 }
 
+/* As MTLS_PRINCIPAL of the server. */
+static const char *principal_text(apr_pool_t *pool, const mpol_client *client) {
+    const char *kind = mpol_name_kind_name(client->kind);
+    if (client->oid.data != NULL)
+        kind = apr_pstrcat(pool, kind, ":", mpol_quote(pool, client->oid), NULL);
+    return apr_pstrcat(pool, kind, ":", mpol_quote(pool, client->name), NULL);
+}
+
 static void print(tool_call *call, const tool_answer *a) {
     const mpol_decision *d = &a->decision;
     const mpol_client *client = &a->caller->client;
@@ -59,8 +67,7 @@ static void print(tool_call *call, const tool_answer *a) {
     print_field("identity", mpol_identity_name(a->image, d->identity));
     print_field("issuer", mpol_issuer_name(a->image, d->issuer));
     if (has_principal(a))
-        print_field("principal", apr_pstrcat(call->pool, mpol_name_kind_name(client->kind), ":",
-                                             mpol_quote(call->pool, client->name), NULL));
+        print_field("principal", principal_text(call->pool, client));
     print_field("remark", remark_on(a));
     print_field("stage", advice->stage);
     print_field("next", next_of(a));

@@ -202,6 +202,19 @@ def test_a_certificate_request_without_a_name():
 
 
 @test
+def test_the_principal_of_an_attribute_names_its_oid():
+    # Spelt as MTLS_PRINCIPAL of the server.
+    naming = {'attribute': {'oid': '2.5.4.11', 'value': 'ops'}}
+    write('unit.json', {'name': 'p', 'issuers': {'d': {'certificates': [{'file': 'devices.crt'}], 'names': [{'attribute': '2.5.4.11'}]}},
+                        'identities': {'one': {'issuer': 'd', **naming}},
+                        'routes': {'r': {'hosts': ['h'], 'methods': ['GET'], 'paths': ['/']}},
+                        'rules': {'a': {'effect': 'allow', 'subjects': ['one'], 'routes': ['r']}}})
+    request = make_request('unit', subject='/OU=ops')
+    first, found = answer('explain', 'unit.json', '--request', 'GET https://h/', '--csr', request, '--issuer', 'd')
+    assert first == 'allow allowed' and found['principal'] == 'attribute:2.5.4.11:ops', (first, found)
+
+
+@test
 def test_a_request_ends_with_no_certificate():
     # It does not run out, and a pin of its key fits, but no pin of a certificate.
     request = make_request('device', subject='/')

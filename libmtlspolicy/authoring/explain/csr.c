@@ -14,19 +14,23 @@ static uint32_t issuer_by_name(const mpol_image *image, const char *name) {
     return issuer < count ? issuer : MPOL_NONE;
 }
 
-/* The path that a certificate of this issuer would have: one of its keys. */
+/* The path that a certificate of this issuer would have: one of its keys. An image that no compiler
+ * wrote may hold an issuer without any: no path leads to it. */
 static void take_path(const mpol_image *image, uint32_t issuer, mpol_facts *facts) {
+    uint32_t count = mpol_count(image, MPOL_ISSUER_KEYS);
     uint32_t i = 0;
-    while (MPOL_U32(image, ISSUER_KEYS, i, MPOL_ISSUER_KEY_ISSUER) != issuer)
-        i++; /* every issuer has a key: FORMAT */
+    while (i < count && MPOL_U32(image, ISSUER_KEYS, i, MPOL_ISSUER_KEY_ISSUER) != issuer)
+        i++;
     facts->tls = MPOL_TLS_PRESENT;
     facts->certificate = facts->verified = facts->established = true;
+    facts->path.not_before_s = INT64_MIN;
+    facts->path.not_after_s = INT64_MAX;
+    if (i == count)
+        return;
     facts->path.count = 1;
     memcpy(facts->path.spki[0],
            mpol_element(image, MPOL_ISSUER_KEYS, MPOL_ISSUER_KEYS_BYTES, i) + MPOL_ISSUER_KEY_SPKI,
            sizeof facts->path.spki[0]);
-    facts->path.not_before_s = INT64_MIN;
-    facts->path.not_after_s = INT64_MAX;
 }
 
 /* The alternative names that are asked for; other extensions are the authority's affair. */

@@ -264,12 +264,12 @@ static void check_rules(mpol_reader *reader) {
     for (int i = 0; i < reader->model->rules->nelts; i++) {
         const mpol_rule *rule = MPOL_AT(reader->model->rules, i, mpol_rule);
         check_internal_scopes(reader, rule);
-        if (!rule->deny)
+        if (rule->deny) {
+            check_escape(reader, members, rule);
+            check_end(reader, rule);
+        } else {
             check_sames(reader, members, rule);
-        if (!rule->deny)
-            continue;
-        check_escape(reader, members, rule);
-        check_end(reader, rule);
+        }
     }
 }
 
