@@ -86,9 +86,10 @@ def test_graceful_restart(mpm):
 @test
 def test_a_held_connection_spans_a_restart():
     # A worker child of the old generation keeps waiting for the next request of its connection.
-    with Server(config=server_config(), mpm='worker') as server:
+    with Server(config='KeepAliveTimeout 60\n' + server_config(), mpm='worker') as server:
         with Held(server, pki()['billing'], requests=['/index.html', HOLD, '/index.html']) as held:
             held.wait_for('response 1')
+            server.wait_at_rest()  # a worker that learns of the restart before it waits again ends the connection
             old = server.children()
             server.graceful()
             assert server.children() & old, 'the old child is still there'

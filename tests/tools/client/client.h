@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum { EXIT_LOCAL = 1, EXIT_HANDSHAKE = 3 };
-enum { TIME_LIMIT_S = 20, HEADERS_MAX = 64, READ_BYTES = 16384 };
+enum { TIME_LIMIT_S = 60, HEADERS_MAX = 64, READ_BYTES = 16384 };
 
 typedef struct {
     unsigned char *data; /* always followed by a NUL once anything was added */

@@ -41,7 +41,7 @@
  *     body N BYTES              backslash and bytes outside printable ASCII as \xNN
  *     closed                    the server ended the connection before it answered all requests
  *     handshake-failed REASON   before anything else
- *     timeout                   after 20 seconds in all
+ *     timeout                   after 60 seconds in all
  *
  * Exit status: 0, also with `closed`; 1 usage or a local error; 3 handshake failed; 4 timeout.
  */
