@@ -63,7 +63,7 @@ WHOLE_TARGETS = [b"*", b"", b"/", b"//", b"///", b"a", b"?", b"/?/..", b"/..", b
                  b"/%ED%A0%80", b"/%F4%90%80%80", b"/%F0%9F%94%91", b"/%C3/%A9", b"http:/a", b"/http://a"]
 INSERTIONS = [b"//", b"/./", b"/%2e/", b"/.%2E/", b"/x/../", b"/x/%2e%2e/", b"/..;/", b"/..;x=1/",
               b"/%2e%2e;v/", b"/.;/", b"/;/", b"/..%3B/", b"/x%2F", b"/x%2f..%2f", b"/x\\", b"/x%5c",
-              b"/..\\", b"/x;v=1/", b"/x%3Bv/", b"/%00", b"/\x01", b"/\x7f", b"/%7F", b"/%0a", b"/%25",
+              b"/x%2F..;/", b"/x%5c..;/", b"/x\\../", b"/..\\", b"/x;v=1/", b"/x%3Bv/", b"/%00", b"/\x01", b"/\x7f", b"/%7F", b"/%0a", b"/%25",
               b"/%252e", b"/%25%32e", b"/%25%2F", b"/%zz", b"/%4", b"/\xc3\xa9/", b"/%c3%a9/",
               b"/%C3/", b"/%E2%82/", b"/%C1%81/", b"/#", b"/%23", b"/%3F", b"/ /", b"/%20/", b"/.../"]
 
@@ -130,7 +130,7 @@ def insert_trick(rng: random.Random, target: bytes) -> bytes:
 
 
 UNUSUAL = {
-    "encoded-slash": [b"/x%2F", b"/x%2fy/"], "backslash": [b"/x\\", b"/%5C", b"/..\\"],
+    "encoded-slash": [b"/x%2F", b"/x%2fy/"], "backslash": [b"/x\\", b"/%5C", b"/..x\\"],
     "parameters": [b"/x;v=1/", b"/;", b"/%3b"], "empty-segments": [b"//", b"///"],
     "dot-segments": [b"/./", b"/x/../", b"/%2e%2E/", b"/../"], "percent": [b"/%25", b"/x%25y/"],
 }

@@ -97,6 +97,7 @@ ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/#]*(/.*)", re.DOTALL)
 ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 FIRST_HEX_PAIR = re.compile(rb"[0-9A-Fa-f]{2}")
+SEPARATOR = re.compile(rb"/|\\|%2[Ff]|%5[Cc]")
 
 
 def raw_path(target: bytes) -> bytes:
@@ -123,8 +124,13 @@ def escape_yields_escape(raw: bytes) -> bool:
     )
 
 
-def starts_with_dots_and_semicolon(segment: bytes) -> bool:
-    before, semicolon, _ = decode(segment).partition(b";")
+def pieces(raw: bytes) -> list:
+    """Segments, also as a server sees them to which an escaped slash or a backslash is a slash."""
+    return [decode(piece) for piece in SEPARATOR.split(raw)]
+
+
+def starts_with_dots_and_semicolon(piece: bytes) -> bool:
+    before, semicolon, _ = piece.partition(b";")
     return bool(semicolon) and before == b".."
 
 
@@ -137,7 +143,7 @@ def always_ambiguous(raw: bytes) -> bool:
         or any(byte > 0x7F for byte in raw)
         or escape_yields_escape(raw)
         or not is_utf8_without_controls(decode(raw))
-        or any(starts_with_dots_and_semicolon(segment) for segment in raw.split(b"/"))
+        or any(starts_with_dots_and_semicolon(piece) for piece in pieces(raw))
     )
 
 
@@ -150,7 +156,7 @@ def unusual_forms(raw: bytes) -> set:
         "backslash": b"%5C" in escapes or b"\\" in raw,
         "parameters": b"%3B" in escapes or b";" in raw,
         "empty-segments": b"" in segments[:-1],
-        "dot-segments": any(decode(segment) in (b".", b"..") for segment in segments),
+        "dot-segments": any(piece in (b".", b"..") for piece in pieces(raw)),
         "percent": b"%25" in escapes,
     }
     return {name for name, there in found.items() if there}

@@ -439,6 +439,12 @@ WHICH = [
     ("3.5 ordinary escapes", open_routes(r=route("/**")), {"target": "/%C3%A9%20%3F"}, "allowed route=r"),
     ("3.5 always refused", open_routes(r=route("/**", expects=["parameters", "dot-segments"])), {"target": "/..;/x"},
      "ambiguous-path route=none"),
+    *[(f"3.5 always refused beside what may be a slash: {target}", open_routes(r=ALL_EXPECTED), {"target": target},
+       "ambiguous-path route=none") for target in ("/a%2F..;/b", "/a\\..;b", "/a%5c..%3bx")],
+    *[(f"3.5 dots beside what may be a slash are dot-segments: {target}",
+       open_routes(r=route("/**", expects=["encoded-slash", "backslash"])), {"target": target}, "ambiguous-path route=r")
+      for target in ("/a%2F..%2Fb", "/..\\b", "/a%5C.")],
+    ("3.5 and stay where they are expected", open_routes(r=ALL_EXPECTED), {"target": "/a%2F..%2Fb"}, "allowed route=r"),
     ("3.5 refused unless expected: encoded-slash", open_routes(r=route("/**")), {"target": "/a%2Fb"},
      "ambiguous-path route=r"),
     ("3.5 expected by name", open_routes(r=route("/*", expects=["encoded-slash"])), {"target": "/a%2fb"}, "allowed"),

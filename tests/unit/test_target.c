@@ -104,6 +104,16 @@ static void test_unusual_classes(void **state) {
         {"/..x;/", "/..x;/", PARAMETERS},
         {"/;..;/", "/;..;/", PARAMETERS},
         {"/%25%2F", "/%%2F", PERCENT | SLASH},
+        {"/a%2F..%2fb", "/a%2F..%2Fb", SLASH | DOTS},
+        {"/..%2Fb", "/..%2Fb", SLASH | DOTS},
+        {"/a%2F%2E%2e/b", "/a%2F../b", SLASH | DOTS},
+        {"/a/b%2F.", "/a/b%2F.", SLASH | DOTS},
+        {"/a\\..", "/a\\..", BACKSLASH | DOTS},
+        {"/..%5Cb", "/..\\b", BACKSLASH | DOTS},
+        {"/.\\b", "/.\\b", BACKSLASH | DOTS},
+        {"/a%2F..b\\.c", "/a%2F..b\\.c", SLASH | BACKSLASH},
+        {"/a%2F;..;", "/a%2F;..;", SLASH | PARAMETERS},
+        {"/a;v%2F.;w", "/a;v%2F.;w", SLASH | PARAMETERS},
     };
     (void)state;
     expect_rows(mpol_target_parse, rows, COUNT_OF(rows));
@@ -116,6 +126,7 @@ static void test_always_ambiguous(void **state) {
         "/\x01",     "/\x7f",    "/\x80",    "/\xc3\xa9",  "/%c3",    "/%C0%AF",   "/%ED%A0%80", "/%F4%90%80%80",
         "/%C2%85",   "/%2541",   "/%25%34%31", "/%254%31", "/%25%341", "/..;",     "/..;/a",    "/a/..;x=1/b",
         "/%2e%2e;v", "/.%2E;",   "/%C3/%A9", "/\t",        "/a%",     "/a%2",      "/%25%2532f",
+        "/a%2F..;",  "/%2f..%3B", "/a\\..;b", "/a%5C%2e.;", "/a;v\\..;", "/a;v%2F..;w",
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -173,6 +184,8 @@ static void test_decoded_paths(void **state) {
         {"/\xc3", "", AMBIGUOUS},
         {"/\xc2\x85", "", AMBIGUOUS},
         {"/..;/x", "", AMBIGUOUS},
+        {"/a\\..;x", "", AMBIGUOUS},
+        {"/a\\../x", "/a\\../x", BACKSLASH | DOTS},
         {"a", "", AMBIGUOUS},
         {"", "", AMBIGUOUS},
     };

@@ -17,8 +17,9 @@ typedef struct writer {
     uint8_t *out;
     uint32_t len;     /* bytes written */
     uint32_t segment; /* where the current segment begins in `out` */
+    uint32_t piece;   /* the same where encoded slashes and backslashes separate, too */
     uint32_t classes;
-    bool parameters;   /* the current segment has had a raw ';' */
+    bool parameters;   /* the current piece has had a ';' */
     bool beyond_ascii; /* an escape gave a byte above 0x7f */
 } writer;
 
@@ -63,25 +64,43 @@ static void put(writer *w, uint8_t byte) {
     w->out[w->len++] = byte;
 }
 
-static void end_segment(writer *w, bool last) {
-    const uint8_t *segment = w->out + w->segment;
-    uint32_t len = w->len - w->segment;
-    if (len == 0 && !last)
-        w->classes |= MPOL_PATH_EMPTY_SEGMENTS;
-    if (is_dots(segment, len, 1) || is_dots(segment, len, 2))
+/* Some servers take an encoded slash or a backslash for a slash, and dots beside it for a dot
+ * segment. */
+static void end_piece(writer *w) {
+    const uint8_t *piece = w->out + w->piece;
+    uint32_t len = w->len - w->piece;
+    if (is_dots(piece, len, 1) || is_dots(piece, len, 2))
         w->classes |= MPOL_PATH_DOT_SEGMENTS;
+}
+
+static void begin_piece(writer *w) {
+    w->piece = w->len;
+    w->parameters = false;
+}
+
+static void end_segment(writer *w, bool last) {
+    if (w->len == w->segment && !last)
+        w->classes |= MPOL_PATH_EMPTY_SEGMENTS;
+    end_piece(w);
 }
 
 static void take_slash(writer *w) {
     end_segment(w, false);
     put(w, '/');
     w->segment = w->len;
-    w->parameters = false;
+    begin_piece(w);
+}
+
+static void take_backslash(writer *w) {
+    end_piece(w);
+    w->classes |= MPOL_PATH_BACKSLASH;
+    put(w, '\\');
+    begin_piece(w);
 }
 
 static void take_semicolon(writer *w) {
     /* Servlet containers cut path parameters off first: "..;x" is ".." to them. */
-    if (!w->parameters && is_dots(w->out + w->segment, w->len - w->segment, 2))
+    if (!w->parameters && is_dots(w->out + w->piece, w->len - w->piece, 2))
         w->classes |= MPOL_PATH_AMBIGUOUS;
     w->classes |= MPOL_PATH_PARAMETERS;
     w->parameters = true;
@@ -97,10 +116,12 @@ static void take_percent(writer *w, uint32_t after) {
 }
 
 static void take_encoded_slash(writer *w) {
+    end_piece(w);
     w->classes |= MPOL_PATH_ENCODED_SLASH;
     put(w, '%');
     put(w, '2');
     put(w, 'F');
+    begin_piece(w);
 }
 
 static void take_escape(writer *w, uint32_t at) {
@@ -121,8 +142,10 @@ static void take_escape(writer *w, uint32_t at) {
         take_semicolon(w);
         return;
     }
-    if (byte == '\\')
-        w->classes |= MPOL_PATH_BACKSLASH;
+    if (byte == '\\') {
+        take_backslash(w);
+        return;
+    }
     if (byte >= 0x80)
         w->beyond_ascii = true;
     put(w, (uint8_t)byte);
@@ -136,8 +159,7 @@ static void take_special(writer *w, uint32_t at, uint8_t action) {
     } else if (action == SEMICOLON) {
         take_semicolon(w);
     } else if (action == BACKSLASH) {
-        w->classes |= MPOL_PATH_BACKSLASH;
-        put(w, '\\');
+        take_backslash(w);
     } else {
         w->classes |= MPOL_PATH_AMBIGUOUS;
     }
@@ -237,7 +259,7 @@ static bool begin(writer *w, uint32_t start, mpol_target *target) {
         return false;
     }
     put(w, '/');
-    w->segment = 1;
+    w->segment = w->piece = 1;
     return true;
 }
 
@@ -297,8 +319,10 @@ static void take_decoded(writer *w, uint8_t byte) {
         take_semicolon(w);
         return;
     }
-    if (byte == '\\')
-        w->classes |= MPOL_PATH_BACKSLASH;
+    if (byte == '\\') {
+        take_backslash(w);
+        return;
+    }
     if (byte == '%')
         w->classes |= MPOL_PATH_PERCENT;
     if (byte < 0x20 || byte == 0x7f)
