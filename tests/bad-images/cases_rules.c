@@ -9,6 +9,7 @@ enum {
     PUBLIC = 9,     /* "open" is for everyone */
     WITH_USERS = 4, /* "device-by-user" */
     COMPARES = 11,  /* "tenants" */
+    DENIES = 6,     /* "no-orders" */
 };
 
 static const bad_case cases[] = {
@@ -36,7 +37,7 @@ static const bad_case cases[] = {
     BAD(CELL_LIST, "grants that are no rules", NEW_LIST(COUNT(RULES, 0)),
         SET(CELLS, AT(0), CELL_ALLOW, LISTS(0))),
     SOUND(CELL_LIST, "the last rule", NEW_LIST(COUNT(RULES, -1)),
-          SET(CELLS, AT(0), CELL_DENY, LISTS(0)), SET(CELLS, AT(0), CELL_ALLOW, LISTS(0))),
+          SET(CELLS, AT(0), CELL_ALLOW, LISTS(0))),
     BAD(EVERYONE_CONDITION, "any user", SET(RULES, AT(PUBLIC), RULE_FLAGS, V(48))),
     BAD(EVERYONE_CONDITION, "a rule with users", NEW_LIST(V(WITH_USERS)),
         SET(CELLS, AT(0), CELL_ALLOW, LISTS(0))),
@@ -51,6 +52,16 @@ static const bad_case cases[] = {
           RESIZE(CELLS, COUNT(CELLS, 1)), SET(CELLS, LAST, CELL_ALLOW, LISTS(0)),
           SET(ROWS, AT(0), ROW_DEFAULT, COUNT(CELLS, 0))),
     SOUND(EVERYONE_CONDITION, "times", SET(RULES, AT(PUBLIC), RULE_FLAGS, V(12))),
+    BAD(CELL_EFFECT, "a grant that becomes a denial", SET(RULES, AT(PLAIN), RULE_FLAGS, V(1))),
+    BAD(CELL_EFFECT, "a denial that becomes a grant", SET(RULES, AT(DENIES), RULE_FLAGS, V(0))),
+    BAD(CELL_EFFECT, "a denial among the grants", NEW_LIST(V(DENIES)),
+        SET(CELLS, LAST, CELL_ALLOW, LISTS(0))),
+    BAD(CELL_EFFECT, "a grant among the denials", NEW_LIST(V(PLAIN)),
+        SET(CELLS, LAST, CELL_DENY, LISTS(0))),
+    SOUND(CELL_EFFECT, "a denial among the denials", NEW_LIST(V(DENIES)),
+          SET(CELLS, LAST, CELL_DENY, LISTS(0))),
+    SOUND(CELL_EFFECT, "a grant among the grants", NEW_LIST(V(PLAIN)),
+          SET(CELLS, LAST, CELL_ALLOW, LISTS(0))),
     BAD(RULE_NAME, "no string", SET(RULES, LAST, RULE_NAME, STRINGS(0))),
     BAD(RULE_NAME, "the name of the one before", SET(RULES, AT(1), RULE_NAME, BEFORE(0))),
     BAD(RULE_NAME, "names that descend", SWAP(RULES, AT(6))),
@@ -82,7 +93,7 @@ static const bad_case cases[] = {
     BAD(RULE_FLAGS, "no comparisons but their flag", SET(RULES, AT(PLAIN), RULE_FLAGS, V(64))),
     BAD(RULE_FLAGS, "comparisons without their flag",
         SET(RULES, FIRST(RULE_SAMES, 1), RULE_FLAGS, V(0))),
-    SOUND(RULE_FLAGS, "a deny", SET(RULES, AT(PLAIN), RULE_FLAGS, V(1))),
+    SOUND(RULE_FLAGS, "a deny without conditions", SET(RULES, AT(DENIES), RULE_FLAGS, V(1))),
     BAD(RULE_NETWORKS, "one left out", SET(RULES, AT(0), RULE_NETWORK, V(1))),
     BAD(RULE_NETWORKS, "more than there are", SET(RULES, LAST, RULE_NETWORKS, V(0xffffffff))),
     BAD(RULE_NETWORKS, "one that is nobody's", RESIZE(NETWORKS, COUNT(NETWORKS, 1))),

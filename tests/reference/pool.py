@@ -288,6 +288,8 @@ def several_names() -> dict:
         "joined": {"cn": (b"billing",), "attributes": (unit, Attribute(ORGANIZATION, b"Example GmbH", joined=True))},
         "joined-other-way": {"cn": (b"billing",),
                              "attributes": (organization, Attribute(UNIT, b"acme", "ia5", joined=True))},
+        "joined-twice": {"cn": (b"billing",), "attributes": (unit, Attribute(ORGANIZATION, b"Example GmbH", joined=True),
+                                                             Attribute(UNIT, b"acme", joined=True))},
         "apart": {"cn": (b"billing",), "attributes": (unit, organization)},
         "other-order": {"cn": (b"billing",), "attributes": (organization, unit)},
         "other-types": {"cn": (b"billing",), "attributes": (

@@ -186,6 +186,42 @@ static void test_attributes_of_clients_that_are_given(void **state) {
                      MPOL_VERDICT_UNKNOWN); /* it does not ask for one */
 }
 
+/* Rules 0 and 1 compare with the common name and with the serial number. */
+static const char named_by_attributes[] =
+    "{ \"name\": \"x\", \"issuers\": {"
+    "\"c\": { \"certificates\": [{ \"pem\": \"$corp\" }], \"names\": [\"cn\"] },"
+    "\"d\": { \"certificates\": [{ \"pem\": \"$partner\" }], \"names\": [{ \"attribute\": "
+    "\"serialNumber\" }] },"
+    "\"e\": { \"certificates\": [{ \"pem\": \"$person\" }], \"names\": [\"cn\"], \"any_of\": true "
+    "} },"
+    "\"identities\": { \"by-cn\": { \"issuer\": \"c\", \"cn\": \"7\" },"
+    "\"by-serial\": { \"issuer\": \"d\", \"attribute\": { \"oid\": \"2.5.4.5\", \"value\": \"7\" } "
+    "},"
+    "\"any-cn\": { \"issuer\": \"e\", \"cn\": \"7\" } },"
+    "\"routes\": { \"r\": { \"hosts\": [\"h\"], \"methods\": [\"GET\"], \"paths\": [\"/t/{t}\"] } "
+    "},"
+    "\"rules\": {" RULE(
+        "a", "\"by-cn\", \"by-serial\", \"any-cn\"",
+        "r", "\"t\": { \"attribute\": \"2.5.4.3\" }") "," RULE("b", "\"by-cn\", \"by-serial\"", "r",
+                                                               "\"t\": { \"attribute\": "
+                                                               "\"2.5.4.5\" }") "} }";
+
+/* What the identity is named by is known of every client that is it. */
+static void test_an_attribute_that_is_the_name(void **state) {
+    const mpol_image *before = image;
+    (void)state;
+    image = support_image(named_by_attributes);
+    assert_int_equal(given("by-cn", 0, "/t/7", NULL, 0), MPOL_VERDICT_TRUE);
+    assert_int_equal(given("by-cn", 0, "/t/8", NULL, 0), MPOL_VERDICT_FALSE);
+    assert_int_equal(given("by-cn", 1, "/t/7", NULL, 0), MPOL_VERDICT_UNKNOWN);
+    assert_int_equal(given("by-serial", 1, "/t/7", NULL, 0), MPOL_VERDICT_TRUE);
+    assert_int_equal(given("by-serial", 1, "/t/8", NULL, 0), MPOL_VERDICT_FALSE);
+    assert_int_equal(given("by-serial", 0, "/t/7", NULL, 0), MPOL_VERDICT_UNKNOWN);
+    /* another common name may stand beside it, and then there is no one value */
+    assert_int_equal(given("any-cn", 0, "/t/7", NULL, 0), MPOL_VERDICT_UNKNOWN);
+    image = before;
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_capture_of_the_name),
@@ -197,6 +233,7 @@ int main(void) {
         cmocka_unit_test(test_a_capture_and_an_attribute),
         cmocka_unit_test(test_values_that_are_given),
         cmocka_unit_test(test_attributes_of_clients_that_are_given),
+        cmocka_unit_test(test_an_attribute_that_is_the_name),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, start, support_end);

@@ -69,7 +69,8 @@ static void test_what_is_no_subject(void **state) {
         "CN=x ,O=y", "CN=x, O=y", "CN =x",   " CN=x",   "CN=x+ O=y", "CN=x;O=y", "CN=a\"b",
         "CN=\"a\"",  "CN=a<b",    "CN=a>b",  "CN=x\\",  "CN=x\\6",   "CN=x\\zz", "CN=x\\6z",
         "CN=x\\,\\", "CN=\\ff",   "CN=\\c3", "CN=\\00", "CN=a\\0ab", "CN=a\nb",  "CN=\\c2\\85",
-        "/CN=x/O=y", "CN=x\\n",
+        "/CN=x/O=y", "CN=x\\n",   "CN=x+cn=x",
+        "CN=x+O=y+CN=\\78", "O=y,CN=x+OU=z+CN=x",
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)

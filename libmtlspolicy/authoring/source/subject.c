@@ -103,6 +103,17 @@ static const char *take_value(subject_reader *r, mpol_ava *ava) {
     return NULL;
 }
 
+/* Does the last attribute stand in its RDN already? An RDN is a set (RFC 4514 section 2.2). */
+static bool is_repeated(const subject_reader *r) {
+    const mpol_ava *all = (const mpol_ava *)(const void *)r->avas->elts;
+    const mpol_ava *last = &all[r->avas->nelts - 1];
+    for (const mpol_ava *at = last; at > all && (at - 1)->rdn == last->rdn; at--)
+        if (mpol_bytes_equal((at - 1)->oid, last->oid) &&
+            mpol_bytes_equal((at - 1)->value, last->value))
+            return true;
+    return false;
+}
+
 /* Attributes with + between them, RDNs with commas. */
 static const char *take_all(subject_reader *r) {
     for (;;) {
@@ -111,6 +122,8 @@ static const char *take_all(subject_reader *r) {
         const char *wrong = take_type(r, ava);
         if (wrong == NULL)
             wrong = take_value(r, ava);
+        if (wrong == NULL && is_repeated(r))
+            wrong = "an attribute stands twice in one RDN";
         if (wrong != NULL || at_end(r))
             return wrong;
         if (r->text.data[r->at++] == ',')

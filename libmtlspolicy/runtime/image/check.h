@@ -64,6 +64,7 @@
     X(ENTRY_FIELD, "7.5", "an entry's route class or cell does not exist")                         \
     X(CELL_LIST, "7.6", "a cell's list does not exist or names no rule")                           \
     X(EVERYONE_CONDITION, "7.7", "a rule for everyone asks who the client is")                     \
+    X(CELL_EFFECT, "7.8", "a cell takes a deny for an allow, or the other way round")              \
     X(RULE_NAME, "8.1", "a rule's name is wrong or out of order")                                  \
     X(RULE_TEXT, "8.2", "a rule's owner, ticket or note is no string")                             \
     X(RULE_FLAGS, "8.3", "a rule's flags do not fit its fields")                                   \

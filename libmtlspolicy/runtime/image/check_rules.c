@@ -215,9 +215,42 @@ static mpol_format_rule check_everyone(const mpol_image *image) {
     return MPOL_FORMAT_OK;
 }
 
+/* Are the rules of a list denials, or are none of them? */
+/*@ requires mpol_readable(image) && mpol_list_below(image, list, mpol_size(image, MPOL_RULES));
+    terminates \true;
+    assigns \nothing; */
+static bool have_effect(const mpol_image *image, uint32_t list, uint32_t deny) {
+    uint32_t len = mpol_list_len(image, list);
+    /*@ loop invariant 0 <= i <= len;
+        loop assigns i;
+        loop variant len - i; */
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t rule = mpol_list_value(image, list, i);
+        if ((MPOL_U32(image, RULES, rule, MPOL_RULE_FLAGS) & MPOL_RULE_DENY) != deny)
+            return false;
+    }
+    return true;
+}
+
+/* The matcher goes by the list that a rule is in, and never looks at its flag again. */
+/*@ requires mpol_readable(image) && mpol_cells_sound(image);
+    terminates \true;
+    assigns \nothing; */
+static mpol_format_rule check_effects(const mpol_image *image) {
+    /*@ loop invariant 0 <= i <= image->section[MPOL_CELLS].count;
+        loop assigns i;
+        loop variant image->section[MPOL_CELLS].count - i; */
+    for (uint32_t i = 0; i < mpol_count(image, MPOL_CELLS); i++)
+        FAIL_UNLESS(have_effect(image, MPOL_U32(image, CELLS, i, MPOL_CELL_DENY), MPOL_RULE_DENY) &&
+                        have_effect(image, MPOL_U32(image, CELLS, i, MPOL_CELL_ALLOW), 0),
+                    CELL_EFFECT);
+    return MPOL_FORMAT_OK;
+}
+
 mpol_format_rule mpol_image__check_rules(const mpol_image *image) {
     CHECK(check_rows(image));
     CHECK(check_cells(image));
     CHECK(check_rules(image));
-    return check_everyone(image);
+    CHECK(check_everyone(image));
+    return check_effects(image);
 }

@@ -148,11 +148,32 @@ static mpol_verdict judge_given(const comparison *c, uint32_t same) {
     return MPOL_VERDICT_UNKNOWN;
 }
 
-/* An attribute of such a client: known where the identity asks for it. */
+/* Is this attribute the name of the identity itself? Where a certificate may carry several names
+ * there may be more of them, which nobody knows. */
+static bool names_by(const mpol_image *image, uint32_t identity, mpol_bytes oid) {
+    static const mpol_bytes common_name = {(const uint8_t *)"2.5.4.3", 7};
+    uint32_t naming = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_NAMING);
+    uint32_t issuer = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_ISSUER);
+    if (naming == MPOL_NONE ||
+        (MPOL_U32(image, ISSUERS, issuer, MPOL_ISSUER_FLAGS) & MPOL_ISSUER_ANY_OF) != 0)
+        return false;
+    uint32_t kind = MPOL_U32(image, NAMINGS, naming, MPOL_NAMING_KIND);
+    if (kind == MPOL_NAME_CN)
+        return mpol_bytes_equal(oid, common_name);
+    return kind == MPOL_NAME_ATTRIBUTE &&
+           mpol_bytes_equal(mpol_string(image, MPOL_U32(image, NAMINGS, naming, MPOL_NAMING_OID)),
+                            oid);
+}
+
+/* An attribute of such a client: known where the identity asks for it, or is named by it. */
 static mpol_verdict judge_given_attribute(const comparison *c, uint32_t same) {
     const mpol_image *image = c->image;
     uint32_t identity = c->client->identity;
     mpol_bytes oid = mpol_string(image, source_of(c, same));
+    if (names_by(image, identity, oid))
+        return verdict_of(
+            equals(mpol_string(image, MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_VALUE)),
+                   wanted_of(c, same)));
     uint32_t first = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_ATTRIBUTE);
     uint32_t count = MPOL_U32(image, IDENTITIES, identity, MPOL_IDENTITY_ATTRIBUTES);
     for (uint32_t i = first; i < first + count; i++)

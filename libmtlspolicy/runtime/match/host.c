@@ -48,8 +48,7 @@ bool mpol_is_dns_name(mpol_bytes name) {
     return copy_dns_name(name, lowered) && mpol_bytes_equal((mpol_bytes){lowered, name.len}, name);
 }
 
-/* Dotted decimal (RFC 3986 section 3.2.2): four numbers of 0 to 255 without leading zeros. */
-static bool is_ipv4(mpol_bytes text) {
+bool mpol_is_ipv4(mpol_bytes text) {
     uint32_t parts = 1;
     uint32_t value = 0;
     uint32_t digits = 0;
@@ -82,7 +81,7 @@ static uint32_t ipv6_group(mpol_bytes text, uint32_t i, uint32_t *value) {
 
 enum { IPV6_GROUPS = 8 };
 
-/* The two last groups from dotted decimal, which is_ipv4 has accepted. */
+/* The two last groups from dotted decimal, which mpol_is_ipv4 has accepted. */
 static void ipv4_groups(mpol_bytes text, uint32_t groups[2]) {
     uint32_t parts[4] = {0, 0, 0, 0};
     uint32_t part = 0;
@@ -113,7 +112,7 @@ static bool parse_ipv6(mpol_bytes text, ipv6 *address) {
     }
     while (i < text.len) {
         mpol_bytes rest = {text.data + i, text.len - i};
-        if (address->count <= IPV6_GROUPS - 2 && is_ipv4(rest)) {
+        if (address->count <= IPV6_GROUPS - 2 && mpol_is_ipv4(rest)) {
             ipv4_groups(rest, address->group + address->count);
             address->count += 2;
             break;

@@ -19,4 +19,8 @@ mpol_reason mpol_host_parse(mpol_bytes raw, uint8_t *buffer, mpol_bytes *host);
 /* Is it a DNS name in lower case: labels of [a-z0-9_-], 1 to 63 bytes, at most 253 in all? */
 bool mpol_is_dns_name(mpol_bytes name);
 
+/* Is it an IPv4 address in dotted decimal (RFC 3986 section 3.2.2): four numbers of 0 to 255
+ * without leading zeros? */
+bool mpol_is_ipv4(mpol_bytes text);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "match/automaton.h"
+#include "match/host.h"
 
 /* The state of `*.NAME`, of which the host has one label more; "*" before a dot is how the
  * image writes it. */
@@ -27,7 +28,7 @@ uint32_t mpol_route_start(const mpol_image *image, mpol_bytes host) {
         return mpol_read_u32(image->bytes + MPOL_HEADER_NO_HOST);
     uint32_t state = mpol_find_hashed(image, MPOL_HOSTS, 0, mpol_count(image, MPOL_HOSTS), host,
                                       mpol_bytes_hash(host));
-    if (state == MPOL_NONE)
+    if (state == MPOL_NONE && !mpol_is_ipv4(host)) /* an address has no labels */
         state = wildcard_state(image, host);
     return state != MPOL_NONE ? state : mpol_read_u32(image->bytes + MPOL_HEADER_ANY_HOST);
 }

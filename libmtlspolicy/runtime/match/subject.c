@@ -74,12 +74,11 @@ static int order(const mpol_ava *a, const mpol_ava *b) {
     return by_type != 0 ? by_type : mpol_bytes_compare(a->value, b->value);
 }
 
-/* The next attribute of one RDN after `last` in order; equal ones by their place. */
+/* The next attribute of one RDN after `last` in order: an RDN is a set, so none comes twice. */
 static const mpol_ava *next_of(const mpol_ava *rdn, uint32_t count, const mpol_ava *last) {
     const mpol_ava *best = NULL;
     for (const mpol_ava *at = rdn; at < rdn + count; at++) {
-        int after = last != NULL ? order(at, last) : 1;
-        if (after < 0 || (after == 0 && at <= last))
+        if (last != NULL && order(at, last) <= 0)
             continue;
         if (best == NULL || order(at, best) < 0)
             best = at;
@@ -88,12 +87,12 @@ static const mpol_ava *next_of(const mpol_ava *rdn, uint32_t count, const mpol_a
 }
 
 static void put_rdn(writer *w, const mpol_ava *rdn, uint32_t count) {
-    const mpol_ava *last = NULL;
-    for (uint32_t i = 0; i < count && !w->full; i++) {
-        if (i > 0)
+    const mpol_ava *at = next_of(rdn, count, NULL);
+    while (at != NULL && !w->full) {
+        put_ava(w, at);
+        at = next_of(rdn, count, at);
+        if (at != NULL)
             put(w, '+');
-        last = next_of(rdn, count, last);
-        put_ava(w, last);
     }
 }
 
