@@ -233,10 +233,9 @@ def test_a_document_with_errors_of_meaning_is_laid_out_all_the_same():
     expect(run('fmt', 'bad.json'), YES, b'{\n  "name": "X"\n}\n')
 
 
-@test
-def test_the_normalised_source_is_laid_out():
-    # What show --source prints differs from fmt in one thing: networks stand in the order of addresses.
-    source = expect(run('show', '--source', 'good.mtlsp'), YES).stdout
+@test_each(('good.mtlsp',), (str(TOP / 'tests/golden/images/1.0/policy.mtlsp'),))
+def test_the_normalised_source_is_laid_out(policy):
+    source = expect(run('show', '--source', policy), YES).stdout
     assert formatted(source) == source
 
 

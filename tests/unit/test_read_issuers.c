@@ -27,12 +27,21 @@ static void test_certificates(void **state) {
         {"[{\"pem\":\"$corp\"},{\"pem\":\"$corp\"}]", "duplicate-member", "{\"pem\""},
         {"[{\"pem\":\"$corp-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\"}]",
          "bad-certificate", "\"-----"},
+        {"[{\"pem\":\"$corp-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n\"}]",
+         "bad-certificate", "\"-----"},
+        {"[{\"pem\":\"-----BEGIN TRUSTED CERTIFICATE-----\\nAAAA\\n-----END TRUSTED "
+         "CERTIFICATE-----\\n$corp\"}]",
+         "bad-certificate", "\"-----"},
+        {"[{\"pem\":\"$corp----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\"}]",
+         "bad-certificate", "\"-----"},
+        {"[{\"pem\":\"$corp-----BEGIN CERTIFICATE-----\\nAAAA\\n\"}]", "bad-certificate",
+         "\"-----"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         document_expect(with_certificates(rows[i][0]), rows[i][1], rows[i][2]);
-    const mpol_model *model =
-        document_read(with_certificates("[{\"pem\":\"$east$corp\"},{\"pem\":\"$corp\"}]"));
+    const mpol_model *model = document_read(with_certificates(
+        "[{\"pem\":\"of east\\n$east- and of corp -\\n$corp\"},{\"pem\":\"$corp\"}]"));
     const apr_array_header_t *certificates = MPOL_AT(model->issuers, 0, mpol_issuer)->certificates;
     assert_int_equal(certificates->nelts, 2); /* each once, sorted */
     assert_true(mpol_bytes_compare(MPOL_AT(certificates, 0, mpol_ca_certificate)->der,
@@ -88,6 +97,8 @@ static void test_what_they_may_assert(void **state) {
         {"[{\"attribute\":{\"oid\":\"title\",\"value\":\"x\"}},{\"attribute\":{\"value\":\"x\","
          "\"oid\":\"2.5.4.12\"}}]",
          "duplicate-member", "{\"attribute\":{\"value\""},
+        {"[{\"spiffe\":\"spiffe://t/{a}/x\"},{\"spiffe\":\"spiffe://t/*/x\"}]", "duplicate-member",
+         "{\"spiffe\":\"spiffe://t/*/x\"}]"},
         {"[{\"issuer\":\"c\"}]", "unknown-key", "\"issuer\""},
     };
     (void)state;
@@ -99,10 +110,19 @@ static void test_what_they_may_assert(void **state) {
     assert_int_equal(names->nelts, 3);
     assert_string_equal(support_text(MPOL_AT(names, 1, mpol_name_pattern)->value),
                         "a"); /* sorted */
+    names =
+        MPOL_AT(document_read(may_assert("[{\"spiffe\":\"spiffe://t/{a}/b/{c}/**\"}]"))->issuers, 0,
+                mpol_issuer)
+            ->may_assert;
+    assert_string_equal(support_text(MPOL_AT(names, 0, mpol_name_pattern)->value),
+                        "spiffe://t/*/b/*/**"); /* a capture is of no use here */
     document_expect(document_with("\"issuers\":{\"c\":{\"certificates\":[{\"pem\":\"$corp\"}],"
                                   "\"names\":[\"none\"],\"may_assert\":"
                                   "[{\"cn\":\"a\"}]}}"),
                     "name-kind-mismatch", "\"cn\"");
+    document_expect(document_with("\"issuers\":{\"c\":{\"certificates\":[{\"pem\":\"$corp\"}],"
+                                  "\"any_of\":true,\"names\":[\"none\"]}}"),
+                    "bad-name-kind", "\"any_of\"");
 }
 
 static const char *environments(const char *policy, const char *one, const char *other) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyse/example.h"
 
+#include "base/limits.h"
 #include "image/view.h"
 #include "match/names.h"
 #include "model/diagnostics.h"
@@ -10,8 +11,9 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* How many segments a `**` is given in turn, until the name matches nothing that it should not. */
-enum { MOST_REST = 4 };
+/* How many segments a `**` is given in turn, until the name matches nothing that it should not: one
+ * more than any pattern has is always enough. */
+enum { MOST_REST = MPOL_LIMIT_PATTERN_SEGMENTS + 1 };
 
 typedef struct finder {
     apr_pool_t *pool;

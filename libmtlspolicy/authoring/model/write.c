@@ -45,17 +45,20 @@ static int by_bytes(const void *left, const void *right) {
     return mpol_bytes_compare(*(const mpol_bytes *)left, *(const mpol_bytes *)right);
 }
 
-/* A list of strings in byte order; nothing when it is empty. */
-static void add_list(const writer *w, mpol_text *parent, const char *key,
-                     const apr_array_header_t *strings) {
-    if (strings->nelts == 0)
-        return;
+/* Strings as members of a list, in byte order. */
+static void add_strings(const writer *w, mpol_text *list, const apr_array_header_t *strings) {
     apr_array_header_t *sorted = apr_array_copy(w->pool, strings);
-    mpol_text *list = mpol_text_add(parent, mpol_text_array(w->pool, key));
     qsort(sorted->elts, (size_t)sorted->nelts, sizeof(mpol_bytes), by_bytes);
     EACH (sorted, mpol_bytes, text) {
         add_string(w, list, NULL, *text);
     }
+}
+
+/* The list itself; nothing when it is empty. */
+static void add_list(const writer *w, mpol_text *parent, const char *key,
+                     const apr_array_header_t *strings) {
+    if (strings->nelts > 0)
+        add_strings(w, mpol_text_add(parent, mpol_text_array(w->pool, key)), strings);
 }
 
 /* --- issuers and identities --------------------------------------------------------------------
@@ -92,17 +95,59 @@ static void add_name(const writer *w, mpol_text *parent, const mpol_name_pattern
     add_string(w, attribute, "value", name->value);
 }
 
+/* An object on its way into a list. */
+typedef struct placed {
+    mpol_text *object;
+    mpol_bytes printed;
+} placed;
+
+static int by_print(const void *left, const void *right) {
+    return mpol_bytes_compare(((const placed *)left)->printed, ((const placed *)right)->printed);
+}
+
+/* Objects (placed) in the order of what is printed of them, as `fmt` has them. */
+static void add_objects(const writer *w, mpol_text *list, apr_array_header_t *objects) {
+    for (int i = 0; i < objects->nelts; i++) {
+        placed *member = MPOL_AT(objects, i, placed);
+        member->printed = mpol_text_print(w->pool, member->object);
+    }
+    qsort(objects->elts, (size_t)objects->nelts, sizeof(placed), by_print);
+    EACH (objects, placed, member) {
+        (void)mpol_text_add(list, member->object);
+    }
+}
+
+static mpol_text *place_object(const writer *w, apr_array_header_t *objects) {
+    mpol_text *object = mpol_text_object(w->pool, NULL);
+    *(placed *)apr_array_push(objects) = (placed){object, {NULL, 0}};
+    return object;
+}
+
 static void add_kinds(const writer *w, mpol_text *parent, const mpol_issuer *issuer) {
     mpol_text *list = mpol_text_add(parent, mpol_text_array(w->pool, "names"));
+    apr_array_header_t *kinds = apr_array_make(w->pool, 4, sizeof(mpol_bytes));
+    apr_array_header_t *attributes = apr_array_make(w->pool, 4, sizeof(placed));
     if (issuer->namings->nelts == 0)
-        add_c_string(w, list, NULL, "none");
+        APR_ARRAY_PUSH(kinds, mpol_bytes) = mpol_text_span("none");
     EACH (issuer->namings, mpol_naming, naming) {
         const char *kind = mpol_name_kind_name(naming->kind);
         if (naming->kind != MPOL_NAME_ATTRIBUTE)
-            add_c_string(w, list, NULL, kind);
+            APR_ARRAY_PUSH(kinds, mpol_bytes) = mpol_text_span(kind);
         else
-            add_string(w, mpol_text_add(list, mpol_text_object(w->pool, NULL)), kind, naming->oid);
+            add_string(w, place_object(w, attributes), kind, naming->oid);
     }
+    add_strings(w, list, kinds);
+    add_objects(w, list, attributes);
+}
+
+static void add_may_assert(const writer *w, mpol_text *parent, const mpol_issuer *issuer) {
+    if (issuer->may_assert->nelts == 0)
+        return;
+    apr_array_header_t *names = apr_array_make(w->pool, 4, sizeof(placed));
+    EACH (issuer->may_assert, mpol_name_pattern, name) {
+        add_name(w, place_object(w, names), name);
+    }
+    add_objects(w, mpol_text_add(parent, mpol_text_array(w->pool, "may_assert")), names);
 }
 
 static void add_issuer(const writer *w, mpol_text *parent, const mpol_issuer *issuer) {
@@ -115,12 +160,7 @@ static void add_issuer(const writer *w, mpol_text *parent, const mpol_issuer *is
     add_kinds(w, object, issuer);
     if (issuer->any_of)
         (void)mpol_text_add(object, mpol_text_boolean(w->pool, "any_of", true));
-    if (issuer->may_assert->nelts > 0) {
-        mpol_text *list = mpol_text_add(object, mpol_text_array(w->pool, "may_assert"));
-        EACH (issuer->may_assert, mpol_name_pattern, name) {
-            add_name(w, mpol_text_add(list, mpol_text_object(w->pool, NULL)), name);
-        }
-    }
+    add_may_assert(w, object, issuer);
     add_string(w, object, "environment", issuer->environment);
 }
 
@@ -181,10 +221,7 @@ static void add_group(const writer *w, mpol_text *parent, const mpol_group *grou
     apr_array_header_t *texts = new_list(w);
     mpol_text *list = mpol_text_add(parent, named(mpol_text_array(w->pool, NULL), group->name));
     collect_members(w, group->identities, group->groups, texts);
-    qsort(texts->elts, (size_t)texts->nelts, sizeof(mpol_bytes), by_bytes);
-    EACH (texts, mpol_bytes, text) {
-        add_string(w, list, NULL, *text);
-    }
+    add_strings(w, list, texts);
 }
 
 /* --- routes
@@ -272,12 +309,7 @@ static void add_scopes(const writer *w, mpol_text *parent, const mpol_rule *rule
 static void add_networks(const writer *w, mpol_text *parent, const mpol_rule *rule) {
     apr_array_header_t *texts = new_list(w);
     mpol_network_texts(w->pool, rule->networks, texts);
-    if (texts->nelts == 0)
-        return;
-    mpol_text *list = mpol_text_add(parent, mpol_text_array(w->pool, "networks"));
-    EACH (texts, mpol_bytes, text) { /* in the order of the addresses */
-        add_string(w, list, NULL, *text);
-    }
+    add_list(w, parent, "networks", texts);
 }
 
 static void add_same(const writer *w, mpol_text *parent, const mpol_rule *rule) {

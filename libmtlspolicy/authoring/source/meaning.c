@@ -126,7 +126,9 @@ static void check_escape(mpol_reader *reader, mpol_members *members, const mpol_
                 identity->has_name ? apr_psprintf(reader->pool, "the name \"%s\"",
                                                   mpol_quote(reader->pool, identity->pattern.value))
                                    : "the same issuer",
-                identity->attributes->nelts == 0 ? "pins" : "attributes and pins",
+                identity->attributes->nelts == 0 ? "pins"
+                : identity->pins->nelts == 0     ? "attributes"
+                                                 : "attributes and pins",
                 mpol_quote(reader->pool, identity->name));
             break; /* one identity is enough to show it */
         }

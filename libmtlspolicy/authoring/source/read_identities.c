@@ -80,6 +80,13 @@ static bool is_the_name(const mpol_identity *identity, const mpol_issuer *issuer
             mpol_issuer_uses(issuer, MPOL_NAME_SUBJECT, oid));
 }
 
+/* Is it another name by which the issuer tells its clients apart, where each has only one? */
+static bool is_a_second_name(const mpol_identity *identity, const mpol_issuer *issuer,
+                             mpol_bytes oid) {
+    return identity->has_name && issuer != NULL && !issuer->any_of &&
+           mpol_issuer_uses(issuer, MPOL_NAME_ATTRIBUTE, oid);
+}
+
 static bool stands_twice(const mpol_identity *identity, mpol_bytes oid) {
     for (int i = 0; i < identity->attributes->nelts; i++)
         if (mpol_bytes_equal(MPOL_AT(identity->attributes, i, mpol_attribute)->oid, oid))
@@ -102,6 +109,11 @@ static void read_attribute(mpol_reader *reader, const mpol_json *value, const mp
         mpol_reader_fail_key(reader, value, MPOL_DIAGNOSTIC_ATTRIBUTE_CONFLICT,
                              "Take it out; the name says it already.",
                              "This attribute is the name, or a part of it.");
+    else if (known && is_a_second_name(identity, issuer, attribute.oid))
+        mpol_reader_fail_key(reader, value, MPOL_DIAGNOSTIC_ATTRIBUTE_CONFLICT,
+                             "Take it out, or set the issuer's any_of.",
+                             "The issuer tells its clients apart by this attribute, too: with a "
+                             "second name the certificate is ambiguous.");
     if (!mpol_reader_expect(reader, value, MPOL_JSON_STRING) || !mpol_reader_word(reader, value) ||
         !known)
         return;

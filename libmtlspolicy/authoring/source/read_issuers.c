@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/view.h"
 #include "match/certificate.h"
+#include "model/text.h"
 #include "source/file.h"
 #include "source/reader.h"
 
@@ -62,27 +63,73 @@ static void add_certificate(mpol_reader *reader, const mpol_json *place, mpol_is
     }
 }
 
-/* Every certificate in a piece of PEM text. */
+/* How often the text stands in other text. */
+static int occurrences(mpol_bytes in, const char *text) {
+    uint32_t len = (uint32_t)strlen(text);
+    int count = 0;
+    for (uint32_t i = 0; i + len <= in.len; i++)
+        count += memcmp(in.data + i, text, len) == 0;
+    return count;
+}
+
+/* The next block of PEM text: its certificate, or NULL. `*label` is what it calls itself, NULL
+ * behind the last one; the caller frees both. */
+static X509 *next_certificate(BIO *bio, char **label) {
+    char *header = NULL;
+    unsigned char *data = NULL;
+    const unsigned char *at;
+    long len = 0;
+    X509 *certificate = NULL;
+    *label = NULL;
+    if (PEM_read_bio(bio, label, &header, &data, &len) != 1)
+        return NULL;
+    at = data;
+    if (strcmp(*label, PEM_STRING_X509) == 0 || strcmp(*label, PEM_STRING_X509_OLD) == 0)
+        certificate = d2i_X509(NULL, &at, len);
+    if (certificate != NULL && at != data + len) {
+        X509_free(certificate);
+        certificate = NULL;
+    }
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+    return certificate;
+}
+
+static void fail_pem(mpol_reader *reader, const mpol_json *place, const char *what) {
+    mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_BAD_CERTIFICATE,
+                     "It must hold lines from -----BEGIN CERTIFICATE----- to "
+                     "-----END CERTIFICATE-----.",
+                     "There is %s here.", what);
+}
+
+/* Every certificate in a piece of PEM text, and nothing else in it: a block that is passed over
+ * would be an authority that a deny does not know of. */
 static void add_pem(mpol_reader *reader, const mpol_json *place, mpol_issuer *issuer,
                     mpol_bytes pem) {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     int found = 0;
+    char *label = NULL;
     X509 *certificate;
-    ERR_clear_error();
-    while (bio != NULL && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while (bio != NULL && (certificate = next_certificate(bio, &label)) != NULL) {
         add_certificate(reader, place, issuer, certificate);
         X509_free(certificate);
+        OPENSSL_free(label);
         found++;
     }
-    /* The end of the text is the one error that is none. */
-    bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
     BIO_free(bio);
-    if (found == 0 || !ended)
-        mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_BAD_CERTIFICATE,
-                         "It must hold lines from -----BEGIN CERTIFICATE----- to "
-                         "-----END CERTIFICATE-----.",
-                         "There is %s certificate in PEM here.", found == 0 ? "no" : "a broken");
+    bool another = label != NULL && strcmp(label, PEM_STRING_X509) != 0;
+    if (another)
+        fail_pem(reader, place,
+                 apr_pstrcat(reader->pool, "a PEM block \"",
+                             mpol_quote(reader->pool, mpol_text_span(label)),
+                             "\", which is no certificate of this kind,", NULL));
+    else if (label != NULL || found != occurrences(pem, "-BEGIN ") ||
+             found != occurrences(pem, "-END "))
+        fail_pem(reader, place, "a broken certificate in PEM");
+    else if (found == 0)
+        fail_pem(reader, place, "no certificate in PEM");
+    OPENSSL_free(label);
 }
 
 static void add_file(mpol_reader *reader, const mpol_json *file, mpol_issuer *issuer) {
@@ -167,6 +214,23 @@ static int by_pattern(const void *left, const void *right) {
     return order != 0 ? order : mpol_bytes_compare(a->value, b->value);
 }
 
+/* Nothing keeps what a capture takes here: it is a `*`, however it is called. */
+static void forget_captures(mpol_reader *reader, mpol_name_pattern *name) {
+    uint8_t *text = apr_palloc(reader->pool, name->value.len + 1u);
+    uint32_t len = 0;
+    if (!name->is_pattern)
+        return;
+    for (uint32_t i = 0; i < name->value.len; i++) {
+        bool capture = name->value.data[i] == '{';
+        while (capture && name->value.data[i] != '}')
+            i++;
+        text[len++] = capture ? '*' : name->value.data[i];
+    }
+    name->value = (mpol_bytes){text, len};
+    for (int i = 0; i < name->segments->nelts; i++)
+        MPOL_AT(name->segments, i, mpol_segment)->capture = (mpol_bytes){NULL, 0};
+}
+
 static void add_asserted(mpol_reader *reader, const mpol_json *value, mpol_issuer *issuer) {
     static const mpol_field fields[MPOL_NAME_KIND_COUNT] = {MPOL_KIND_FIELDS};
     const mpol_json *kinds[MPOL_NAME_KIND_COUNT];
@@ -179,6 +243,7 @@ static void add_asserted(mpol_reader *reader, const mpol_json *value, mpol_issue
                          "The name is missing.");
     if (!mpol_reader_name(reader, value, kinds, issuer, &name))
         return;
+    forget_captures(reader, &name);
     for (int i = 0; i < issuer->may_assert->nelts; i++)
         if (by_pattern(MPOL_AT(issuer->may_assert, i, mpol_name_pattern), &name) == 0) {
             mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_DUPLICATE_MEMBER,
@@ -239,6 +304,11 @@ static void read_issuer(mpol_reader *reader, mpol_issuer *issuer) {
     read_certificates(reader, fields[ISSUER_CERTIFICATES], issuer);
     issuer->bad_namings = !mpol_reader_namings(reader, fields[ISSUER_NAMES], issuer);
     issuer->any_of = mpol_reader_flag(fields[ISSUER_ANY_OF], false);
+    if (issuer->any_of && !issuer->bad_namings && issuer->namings->nelts == 0)
+        mpol_reader_fail_key(reader, fields[ISSUER_ANY_OF], MPOL_DIAGNOSTIC_BAD_NAME_KIND,
+                             "Take it out, or list the kinds of names that certificates carry.",
+                             "any_of speaks of several names, and clients of this issuer have "
+                             "none.");
     read_may_assert(reader, fields[ISSUER_MAY_ASSERT], issuer);
     read_environment(reader, fields[ISSUER_ENVIRONMENT], issuer);
 }

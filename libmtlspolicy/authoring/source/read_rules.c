@@ -30,13 +30,16 @@ static const mpol_field rule_fields[RULE_FIELDS] = {
     {"ticket", MPOL_JSON_STRING, false},     {"note", MPOL_JSON_STRING, false},
 };
 
-static void read_effect(mpol_reader *reader, const mpol_json *value, mpol_rule *rule) {
+/* False when the effect is not known: then nothing that hangs on it is said. */
+static bool read_effect(mpol_reader *reader, const mpol_json *value, mpol_rule *rule) {
     if (value == NULL)
-        return;
+        return false;
     rule->deny = mpol_bytes_are(value->text, "deny");
-    if (!rule->deny && !mpol_bytes_are(value->text, "allow"))
-        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_EFFECT, "Write allow or deny.",
-                         "\"%s\" is not an effect.", mpol_quote(reader->pool, value->text));
+    if (rule->deny || mpol_bytes_are(value->text, "allow"))
+        return true;
+    mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_EFFECT, "Write allow or deny.",
+                     "\"%s\" is not an effect.", mpol_quote(reader->pool, value->text));
+    return false;
 }
 
 #define ISSUER_PREFIX "issuer:"
@@ -103,10 +106,17 @@ static void read_scope(mpol_reader *reader, const mpol_json *value, mpol_rule *r
 
 static void read_networks(mpol_reader *reader, const mpol_json *list, mpol_rule *rule) {
     apr_array_header_t *values = mpol_reader_strings(reader, list, true);
+    apr_hash_t *seen = apr_hash_make(reader->pool);
     for (int i = 0; i < values->nelts; i++) {
-        mpol_network network;
-        if (mpol_reader_network(reader, APR_ARRAY_IDX(values, i, const mpol_json *), &network))
-            mpol_networks_add(rule->networks, &network);
+        const mpol_json *value = APR_ARRAY_IDX(values, i, const mpol_json *);
+        mpol_network *network = apr_pcalloc(reader->pool, sizeof *network);
+        if (!mpol_reader_network(reader, value, network))
+            continue;
+        if (apr_hash_get(seen, network, sizeof *network) != NULL)
+            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_DUPLICATE_MEMBER,
+                             "Delete one of the two.", "This network stands twice in the list.");
+        apr_hash_set(seen, network, sizeof *network, value);
+        mpol_networks_add(rule->networks, network);
     }
     mpol_networks_settle(rule->networks);
 }
@@ -297,7 +307,7 @@ static void read_rule(mpol_reader *reader, mpol_rule *rule) {
     rule->networks = apr_array_make(reader->pool, 1, sizeof(mpol_network));
     if (!mpol_reader_fields(reader, rule->place.source, rule_fields, RULE_FIELDS, fields))
         return;
-    read_effect(reader, fields[RULE_EFFECT], rule);
+    bool effect_known = read_effect(reader, fields[RULE_EFFECT], rule);
     apr_array_header_t *subjects = mpol_reader_strings(reader, fields[RULE_SUBJECTS], true);
     for (int i = 0; i < subjects->nelts; i++)
         read_subject(reader, APR_ARRAY_IDX(subjects, i, const mpol_json *), rule);
@@ -307,7 +317,8 @@ static void read_rule(mpol_reader *reader, mpol_rule *rule) {
     read_networks(reader, fields[RULE_NETWORKS], rule);
     read_validity(reader, fields, rule);
     read_own_conditions(reader, fields, rule);
-    check_wide_subjects(reader, fields[RULE_ACKNOWLEDGE], subjects, rule);
+    if (effect_known)
+        check_wide_subjects(reader, fields[RULE_ACKNOWLEDGE], subjects, rule);
     if (fields[RULE_OWNER] != NULL)
         (void)mpol_reader_text(reader, fields[RULE_OWNER], &rule->owner);
     if (fields[RULE_TICKET] != NULL)
