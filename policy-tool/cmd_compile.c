@@ -3,13 +3,28 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/* A slip must not cost the document. */
+static bool is_another_file(tool_call *call, const char *source, const char *output) {
+    struct stat one;
+    struct stat other;
+    mpol_error error;
+    if (stat(source, &one) != 0 || stat(output, &other) != 0 || one.st_dev != other.st_dev ||
+        one.st_ino != other.st_ino)
+        return true;
+    (void)mpol_error_set(&error, MPOL_UNREADABLE, "name another file for the compiled policy",
+                         "%s is the policy document itself; it is not replaced", output);
+    (void)tool_trouble(call, &error);
+    return false;
+}
 
 static int compile(tool_call *call, const char *path, const char *output, bool strict) {
     tool_source source;
     mpol_error error;
     mpol_loaded loaded;
     tool_read_source(call, path, &source);
-    if (source.image == NULL)
+    if (source.image == NULL || !is_another_file(call, path, output))
         return TOOL_TROUBLE;
     if (strict && source.diagnostics->list->nelts > 0)
         return TOOL_NO;

@@ -4,7 +4,6 @@
 
 #include <apr_strings.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -20,12 +19,8 @@ static mode_t mode_of(const char *path) {
     return 0666 & ~mask;
 }
 
-/* Write `text` where `path` leads: a symbolic link stays one. */
 static bool save(tool_call *call, const char *path, mpol_bytes text) {
-    char *real = realpath(path, NULL);
-    const char *target = real != NULL ? apr_pstrdup(call->pool, real) : path;
-    free(real);
-    return tool_replace_file(call, target, text, mode_of(target));
+    return tool_replace_file(call, path, text, mode_of(path));
 }
 
 static void tell_change(tool_call *call, const char *path, fmt_mode mode, bool changed) {

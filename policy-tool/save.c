@@ -41,7 +41,30 @@ static bool fail(tool_call *call, const char *path, int reason, const char *fix)
     return false;
 }
 
-bool tool_replace_file(tool_call *call, const char *path, mpol_bytes bytes, mode_t mode) {
+/* Where the path leads: a symbolic link stays one, and the file behind it is replaced. */
+static const char *target_of(apr_pool_t *pool, const char *path) {
+    char *real = realpath(path, NULL);
+    const char *target = real != NULL ? apr_pstrdup(pool, real) : path;
+    free(real);
+    return target;
+}
+
+/* A rename would put a file in the place of a device. */
+static bool is_replaceable(tool_call *call, const char *path) {
+    struct stat file;
+    mpol_error error;
+    if (stat(path, &file) != 0 || S_ISREG(file.st_mode))
+        return true;
+    (void)mpol_error_set(&error, MPOL_UNREADABLE, "name a file", "%s cannot be written: it is %s",
+                         path, S_ISDIR(file.st_mode) ? "a folder" : "no regular file");
+    (void)tool_trouble(call, &error);
+    return false;
+}
+
+bool tool_replace_file(tool_call *call, const char *name, mpol_bytes bytes, mode_t mode) {
+    const char *path = target_of(call->pool, name);
+    if (!is_replaceable(call, path))
+        return false;
     char *temporary = apr_pstrcat(call->pool, path, ".XXXXXX", NULL);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)

@@ -233,6 +233,39 @@ def test_an_output_that_is_a_folder():
     assert [entry.name for entry in folder.iterdir()] == ['out'] and (folder / 'out').is_dir()
 
 
+@test_each(('compile',), ('fmt',))
+def test_an_output_that_is_no_file(verb):
+    folder = folder_with(old=None)
+    os.mkfifo(folder / 'out')
+    expect(run(verb, 'good.json', '-o', f'{folder}/out', timeout=20), TROUBLE, err=b'cannot be written: it is no regular file')
+    assert stat.S_ISFIFO((folder / 'out').stat().st_mode) and os.listdir(folder) == ['out']
+
+
+@test
+def test_an_output_behind_a_link():
+    folder = folder_with()
+    (folder / 'link').symlink_to('out')
+    expect(run('compile', 'good.json', '-o', f'{folder}/link'), YES)
+    assert (folder / 'link').is_symlink() and (folder / 'out').read_bytes() == (PLACE / 'good.mtlsp').read_bytes()
+
+
+@test
+def test_an_output_that_is_the_document():
+    write('same.json', POLICY)
+    before = (PLACE / 'same.json').read_bytes()
+    (PLACE / 'alias.json').symlink_to('same.json')
+    for path in 'same.json', './same.json', 'alias.json':
+        expect(run('compile', 'same.json', '-o', path), TROUBLE, err=b'is the policy document itself')
+        assert (PLACE / 'same.json').read_bytes() == before
+
+
+@test
+def test_a_compiled_policy_that_was_sent_as_text():
+    """The magic is there to tell: a line feed in place of its carriage return and line feed."""
+    (PLACE / 'text.mtlsp').write_bytes((PLACE / 'good.mtlsp').read_bytes().replace(b'\r\n', b'\n', 1))
+    expect(run('show', 'text.mtlsp'), TROUBLE, err=b'text.mtlsp is not a compiled policy')
+
+
 # --- show ------------------------------------------------------------------------------------------
 
 

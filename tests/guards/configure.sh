@@ -11,7 +11,7 @@ refused() {
   sentence=$2
   shift 2
   mkdir -p "$place/build"
-  if (cd "$place/build" && env PKG_CONFIG_PATH="$pkg_config_path" "$root/configure" "$@") >"$place/log" 2>&1; then
+  if (cd "$place/build" && env PKG_CONFIG_PATH="$pkg_config_path" "$source/configure" "$@") >"$place/log" 2>&1; then
     report "$name" "configure accepted it"
   elif grep -q "$sentence" "$place/log"; then
     report "$name" ""
@@ -20,6 +20,11 @@ refused() {
   fi
   rm -rf "$place/build"
 }
+
+# A copy: in a tree that was configured itself configure refuses to run for another folder.
+source=$place/source
+mkdir -p "$source/libmtlspolicy/runtime/image"
+cp -R configure build-aux "$source/" && cp libmtlspolicy/runtime/image/format.h "$source/libmtlspolicy/runtime/image/"
 
 [ -x configure ] || { report "configure is there" "no configure in $root"; finish; exit; }
 

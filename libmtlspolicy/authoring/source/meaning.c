@@ -105,32 +105,62 @@ static const apr_array_header_t *identities_of(mpol_reader *reader, mpol_members
     return one;
 }
 
+static bool has_conditions(const mpol_identity *identity) {
+    return identity->pins->nelts > 0 || identity->attributes->nelts > 0;
+}
+
+/* Does the rule meet whoever bears the name of this identity, whatever else its certificate holds?
+ */
+static bool meets_the_name(const mpol_model *model, const mpol_rule *rule,
+                           const apr_array_header_t *named, const mpol_identity *identity) {
+    if (rule->any_verified)
+        return true;
+    for (int i = 0; i < rule->issuers->nelts; i++)
+        if (APR_ARRAY_IDX(rule->issuers, i, uint32_t) == identity->issuer)
+            return true;
+    for (int i = 0; i < named->nelts; i++) {
+        const mpol_identity *other =
+            MPOL_AT(model->identities, (int)APR_ARRAY_IDX(named, i, uint32_t), mpol_identity);
+        if (!has_conditions(other) && other->issuer == identity->issuer && identity->has_name &&
+            other->has_name &&
+            mpol_naming_equal(&other->pattern.naming, &identity->pattern.naming) &&
+            mpol_pattern_covers(&other->pattern, &identity->pattern))
+            return true;
+    }
+    return false;
+}
+
+static void tell_escape(mpol_reader *reader, const mpol_json *subject,
+                        const mpol_identity *identity) {
+    const char *whose = "the same issuer";
+    const char *without = "has none of the pins of";
+    if (identity->has_name)
+        whose = apr_pstrcat(reader->pool, identity->pattern.is_pattern ? "a name like" : "the name",
+                            " \"", mpol_quote(reader->pool, identity->pattern.value), "\"", NULL);
+    if (identity->attributes->nelts > 0)
+        without = identity->pins->nelts > 0 ? "has none of the pins or not the attributes of"
+                                            : "has not the attributes of";
+    mpol_diagnostics_add(reader->diagnostics, MPOL_WARNING, MPOL_DIAGNOSTIC_DENY_ESCAPABLE,
+                         subject->offset, mpol_json_pointer(reader->pool, subject),
+                         identity->has_name
+                             ? "Deny an identity of that name without pins and attributes as well."
+                             : "Deny issuer:NAME, or take the pins out of all allow rules.",
+                         "A certificate of %s that %s identity \"%s\" escapes this deny.", whose,
+                         without, mpol_quote(reader->pool, identity->name));
+}
+
 /* A client of that name whose certificate differs in pins or attributes is no such identity. */
 static void check_escape(mpol_reader *reader, mpol_members *members, const mpol_rule *rule) {
     const mpol_json *subjects = field_of(rule, "subjects");
+    const apr_array_header_t *named = mpol_members_of_rule(members, rule);
     for (const mpol_json *s = subjects != NULL ? subjects->first : NULL; s != NULL; s = s->next) {
         const apr_array_header_t *identities = identities_of(reader, members, s);
         for (int i = 0; identities != NULL && i < identities->nelts; i++) {
             const mpol_identity *identity =
                 MPOL_AT(reader->model->identities, (int)APR_ARRAY_IDX(identities, i, uint32_t),
                         mpol_identity);
-            if (identity->pins->nelts == 0 && identity->attributes->nelts == 0)
-                continue;
-            mpol_diagnostics_add(
-                reader->diagnostics, MPOL_WARNING, MPOL_DIAGNOSTIC_DENY_ESCAPABLE, s->offset,
-                mpol_json_pointer(reader->pool, s),
-                identity->has_name ? "Deny an identity of that name without pins and attributes."
-                                   : "Deny issuer:NAME, or take the pins out of all allow rules.",
-                "A certificate of %s that has not all of the %s of identity \"%s\" escapes this "
-                "deny.",
-                identity->has_name ? apr_psprintf(reader->pool, "the name \"%s\"",
-                                                  mpol_quote(reader->pool, identity->pattern.value))
-                                   : "the same issuer",
-                identity->attributes->nelts == 0 ? "pins"
-                : identity->pins->nelts == 0     ? "attributes"
-                                                 : "attributes and pins",
-                mpol_quote(reader->pool, identity->name));
-            break; /* one identity is enough to show it */
+            if (has_conditions(identity) && !meets_the_name(reader->model, rule, named, identity))
+                tell_escape(reader, s, identity);
         }
     }
 }
