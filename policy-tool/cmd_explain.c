@@ -2,6 +2,7 @@
 #include "explain.h"
 #include "source/values.h"
 
+#include <apr_strings.h>
 #include <string.h>
 #include <time.h>
 
@@ -26,11 +27,20 @@ static int check_caller(tool_call *call, const tool_question *q) {
     return TOOL_YES;
 }
 
+/* Without the version behind it, which request lines have in logs. */
+static const char *without_version(const tool_call *call, const char *request) {
+    const char *last = strrchr(request, ' ');
+    if (last == NULL || strncmp(last, " HTTP/", 6) != 0 || strchr(request, ' ') == last)
+        return request;
+    return apr_pstrmemdup(call->pool, request, (apr_size_t)(last - request));
+}
+
 static int understand_request(tool_call *call, tool_question *q) {
     mpol_request_line *line = &q->asked.line;
     const char *host = q->no_host ? "" : q->host;
     if (q->request == NULL)
         return tool_usage(call, "say what is asked: --request 'GET https://host/path'");
+    q->request = without_version(call, q->request);
     if (q->no_host && q->host != NULL)
         return tool_usage(call, "--host and --no-host contradict each other");
     bool is_url = mpol_request_line_parse(q->request, NULL, line);
@@ -196,6 +206,6 @@ const tool_verb tool_explain = {
     "Tell what the server would answer to a request, and why",
     options,
     "The path of a certificate is built without a look at dates, which are judged as the server\n"
-    "judges them. docs/WHY-DENIED.md tells more of each reason.\n",
+    "judges them. WHY-DENIED.md tells more of each reason.\n",
     run,
 };

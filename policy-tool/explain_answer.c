@@ -26,6 +26,10 @@ static const char *about(const tool_answer *a) {
     return a->about_later ? a->asked->later : NULL;
 }
 
+static const char *unexpected(apr_pool_t *pool, const tool_answer *a) {
+    return mpol_explain_unexpected(pool, a->image, a->asked, &a->decision, a->about_later);
+}
+
 /* What to do, in one line; NULL where the answer is yes. */
 static const char *next_of(const tool_answer *a) {
     if (a->decision.reason == MPOL_REASON_CONDITION_NOT_MET)
@@ -40,7 +44,7 @@ static const char *next_of(const tool_answer *a) {
 
 static void print_field(const char *label, const char *value) {
     if (value != NULL)
-        (void)printf("  %-9s %s\n", label, value);
+        (void)printf("  %-10s %s\n", label, value);
 }
 
 /* As MTLS_PRINCIPAL of the server. */
@@ -61,6 +65,7 @@ static void print(tool_call *call, const tool_answer *a) {
     if (about(a) != NULL)
         print_field("path", mpol_quote(call->pool, mpol_text_span(about(a))));
     print_field("route", mpol_route_name(a->image, d->route));
+    print_field("unexpected", unexpected(call->pool, a));
     print_field("rule", mpol_rule_name(a->image, d->rule));
     print_field("condition", condition_text(d->condition));
     print_field("unknown", condition_text(mpol_explain_unknown(a->image, a->asked, d)));
@@ -84,6 +89,7 @@ static void put(tool_call *call, const tool_answer *a) {
     tool_put(pool, body, "sentence", mpol_reason_sentence(d->reason));
     tool_put(pool, body, "path", about(a));
     tool_put(pool, body, "route", mpol_route_name(a->image, d->route));
+    tool_put(pool, body, "unexpected", unexpected(pool, a));
     tool_put(pool, body, "rule", mpol_rule_name(a->image, d->rule));
     tool_put(pool, body, "condition", condition_text(d->condition));
     tool_put(pool, body, "unknown", condition_text(mpol_explain_unknown(a->image, a->asked, d)));

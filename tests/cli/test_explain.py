@@ -329,6 +329,23 @@ def test_where_the_server_goes_on_to():
 
 
 @test
+def test_what_the_route_does_not_expect_is_named():
+    for target, headers, named in ((b'//o', (), 'empty-segments'), (b'/./x//..//o', (), 'empty-segments,dot-segments'),
+                                   (b'/o', ('X-HTTP-Method: PUT',), 'method-override')):
+        options = [part for header in headers for part in ('--header', header)]
+        first, found = fields(expect(run(*NOBODY, '--request', b'GET https://api.example' + target, *options), NO))
+        assert first in ('deny ambiguous-path', 'deny method-override') and found['unexpected'] == named, found
+    assert 'unexpected' not in fields(expect(run(*NOBODY, '--request', b'GET https://api.example/..;/o'), NO))[1]
+
+
+@test
+def test_a_request_line_as_logs_have_it():
+    for version in '', ' HTTP/1.1', ' HTTP/2.0':
+        assert answer(*NOBODY, '--request', f'GET https://api.example/open{version}')[0] == 'allow allowed', version
+    assert answer(*NOBODY, '--request', 'GET https://api.example/open HTTP')[0] == 'deny route-unknown'
+
+
+@test
 def test_explain_takes_any_bytes_in_the_request():
     for target in (b'/%00', b'/\xff', b'/\x01', b'/..;/o', b'/a\nb'):
         done = run(*NOBODY, '--request', b'GET https://api.example' + target)

@@ -216,7 +216,7 @@ def same_as_text(found, *arguments):
     lines = run(*arguments).stdout.decode().splitlines()
     assert lines[0] == f'{found["decision"]} {found["reason"]}' and lines[1].strip() == found['sentence'], (lines, found)
     told = dict(line.split(None, 1) for line in lines[2:])
-    assert set(told) == {key for key in ('path', 'route', 'rule', 'condition', 'unknown', 'identity', 'issuer', 'principal', 'remark', 'stage', 'next')
+    assert set(told) == {key for key in ('path', 'route', 'unexpected', 'rule', 'condition', 'unknown', 'identity', 'issuer', 'principal', 'remark', 'stage', 'next')
                          if found[key] is not None}, (told, found)
     for key in set(told) - {'principal'}:
         assert told[key] == found[key], (key, told, found)

@@ -106,7 +106,7 @@ def test_the_manual_has_every_field_of_the_answers():
     text = rendered('mtls-policy.1')
     for line in run('show', 'good.mtlsp').stdout.decode().splitlines():
         assert re.search(rf'\b{line[:11].strip()}\b', text), line
-    for field in ('path', 'route', 'rule', 'condition', 'unknown', 'identity', 'issuer', 'principal', 'remark', 'stage', 'next'):
+    for field in ('path', 'route', 'unexpected', 'rule', 'condition', 'unknown', 'identity', 'issuer', 'principal', 'remark', 'stage', 'next'):
         assert re.search(rf'\b{field}\b', text), field
 
 
@@ -121,8 +121,23 @@ def test_pages_and_completion_are_installed_and_removed():
         return {str(path.relative_to(root)).split('share/', 1)[1] for path in root.rglob('*') if path.is_file()}
 
     expected = {'man/man1/mtls-policy.1', 'man/man5/mtls-policy.5', 'man/man5/mtlsp.5', 'bash-completion/completions/mtls-policy'}
-    assert make('install-man', 'install-dist_bashcompDATA') == expected
-    assert make('uninstall-man', 'uninstall-dist_bashcompDATA') == set()
+    expected |= {f'mtls-authz/schemas/{path.relative_to(TOP / "schemas")}' for path in (TOP / 'schemas').rglob('*.schema.json')}
+    expected |= {f'doc/mtls-authz/examples/{path.name}' for path in (TOP / 'schemas/examples').iterdir()}
+    expected |= {f'doc/mtls-authz/{path.name}' for path in (TOP / 'docs').glob('*.md')}
+    parts = ('man', *(f'dist_{part}DATA' for part in ('bashcomp', 'schema', 'answer', 'doc', 'example')))
+    assert make(*(f'install-{part}' for part in parts)) == expected
+    assert make(*(f'uninstall-{part}' for part in parts)) == set()
+
+
+@test
+def test_the_pages_name_what_is_installed():
+    files = [(page, path) for page in PAGES for path in re.findall(r'^\.(?:It )?Pa (share/\S+)', (MANUAL / page).read_text(), re.M)]
+    here = {'share/mtls-authz/schemas': TOP / 'schemas', 'share/doc/mtls-authz/examples': TOP / 'schemas/examples',
+            'share/doc/mtls-authz': TOP / 'docs'}
+    assert len(files) > 5
+    for page, path in files:
+        place = next(start for start in here if path.startswith(start))
+        assert list(here[place].glob(path[len(place):].lstrip('/') or '*')), (page, path)
 
 
 # --- completion -----------------------------------------------------------------------------------------

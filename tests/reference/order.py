@@ -2,14 +2,15 @@
 """The order of the reasons: for each a request that fails it and the next one, and what must be said of it.
 
 Rows are written as those of sentences.py. Where a request cannot fail a reason and the next (a host cannot be both
-missing and malformed), the first later one stands in that it can fail.
+missing and malformed), the first later one stands in that it can fail. policy-unavailable is the server's alone, which
+then has no policy to ask: httpd/traps_reload.py.
 """
 
 from pool import DAY, EAST_ENDS, EPOCH, YEAR
 from sentences import DENY_EVERY, ELSEWHERE, GONE, issuer, rule, spiffe
 
 ORDER = [
-    "policy-expired", "method-unsupported", "host-missing", "host-malformed", "ambiguous-path (always)",
+    "policy-expired", "internal-error", "method-unsupported", "host-missing", "host-malformed", "ambiguous-path (always)",
     "route-unknown", "method-not-on-route", "ambiguous-path (unexpected)", "method-override", "allowed (everyone)",
     "tls-absent", "tls-unavailable", "no-certificate", "certificate-not-verified", "certificate-malformed",
     "issuer-not-established", "issuer-unknown", "certificate-expired", "certificate-not-yet-valid", "name-missing",
@@ -29,6 +30,8 @@ NOT_ON_LINE = {"require": (("other",),)}
 PAIRS = [
     ("policy-expired before method-unsupported", {"valid_until": "2026-01-01T00:00:00Z"}, {"method": "TRACE"},
      "policy-expired route=none"),
+    ("internal-error before method-unsupported", {"valid_until": "2096-01-01T00:00:00Z"}, {"method": "TRACE", "now": None},
+     "internal-error route=none"),
     ("method-unsupported before host-missing", {}, {"method": "CONNECT", "host": None}, "method-unsupported route=none"),
     ("host-missing before ambiguous-path (always)", {}, {"host": None, "target": "/%00"}, "host-missing route=none"),
     ("host-malformed before ambiguous-path (always)", {}, {"host": "a..b", "target": "/%00"}, "host-malformed route=none"),

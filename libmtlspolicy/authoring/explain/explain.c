@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explain/explain.h"
 
+#include <apr_strings.h>
+#include <apr_tables.h>
 #include <string.h>
 #include <strings.h>
 
@@ -60,11 +62,22 @@ static bool is_preflight(const mpol_question *question) {
            mpol_bytes_equal(question->line.method, whole("OPTIONS"));
 }
 
+/* The path that the decision is about. */
+static void parse_target(apr_pool_t *pool, const mpol_question *question, bool later,
+                         mpol_target *target) {
+    mpol_bytes text = later ? whole(question->later) : question->line.target;
+    uint8_t *buffer = apr_palloc(pool, text.len + 1u);
+    if (later)
+        mpol_target_decoded(text, buffer, target);
+    else
+        mpol_target_parse(text, buffer, target);
+}
+
 void mpol_explain(apr_pool_t *pool, const mpol_image *image, const mpol_question *question,
                   const mpol_caller *caller, mpol_decision *decision, bool *about_later) {
     mpol_target target;
     const mpol_request_line *line = &question->line;
-    mpol_target_parse(line->target, apr_palloc(pool, line->target.len + 1u), &target);
+    parse_target(pool, question, false, &target);
     mpol_request request = {.method = line->method,
                             .host = line->host,
                             .target = &target,
@@ -77,10 +90,34 @@ void mpol_explain(apr_pool_t *pool, const mpol_image *image, const mpol_question
     *about_later = question->later != NULL && decision->reason == MPOL_REASON_ALLOWED;
     if (!*about_later)
         return;
-    mpol_bytes path = whole(question->later);
-    mpol_target_decoded(path, apr_palloc(pool, path.len + 1u), &target);
+    parse_target(pool, question, true, &target);
     request.arrival = MPOL_ARRIVAL_LATER;
     mpol_decide(image, &request, &caller->client, NULL, 0, decision);
+}
+
+const char *mpol_explain_unexpected(apr_pool_t *pool, const mpol_image *image,
+                                    const mpol_question *question, const mpol_decision *decision,
+                                    bool about_later) {
+    static const struct {
+        uint32_t class;
+        const char *name;
+    } classes[] = {
+#define CLASS_NAME(suffix, name) {MPOL_PATH_##suffix, name},
+        MPOL_PATH_CLASSES(CLASS_NAME)
+#undef CLASS_NAME
+    };
+    mpol_target target;
+    apr_array_header_t *names = apr_array_make(pool, 2, sizeof(const char *));
+    if (decision->reason == MPOL_REASON_METHOD_OVERRIDE)
+        return "method-override";
+    if (decision->reason != MPOL_REASON_AMBIGUOUS_PATH || decision->route == MPOL_NONE)
+        return NULL;
+    parse_target(pool, question, about_later, &target);
+    uint32_t flags = MPOL_U32(image, ROUTES, decision->route, MPOL_ROUTE_FLAGS);
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if ((target.classes & ~flags & classes[i].class) != 0)
+            APR_ARRAY_PUSH(names, const char *) = classes[i].name;
+    return apr_array_pstrcat(pool, names, ',');
 }
 
 mpol_condition mpol_explain_unknown(const mpol_image *image, const mpol_question *question,

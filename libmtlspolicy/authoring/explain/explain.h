@@ -71,6 +71,12 @@ void mpol_question_header(mpol_question *question, const char *header);
 void mpol_explain(apr_pool_t *pool, const mpol_image *image, const mpol_question *question,
                   const mpol_caller *caller, mpol_decision *decision, bool *about_later);
 
+/* What the path or the headers hold that the route does not expect, as `expects` names it, with
+ * commas between; NULL where that is not the reason, or where no route may expect it. */
+const char *mpol_explain_unexpected(apr_pool_t *pool, const mpol_image *image,
+                                    const mpol_question *question, const mpol_decision *decision,
+                                    bool about_later);
+
 /* What could not be judged, where the reason is indeterminate: the first such condition of the
  * rule. Else MPOL_CONDITION_NONE. */
 mpol_condition mpol_explain_unknown(const mpol_image *image, const mpol_question *question,

@@ -16,7 +16,7 @@
     X(HOST_MISSING, "host-missing", 403, "the request names no host")                              \
     X(HOST_MALFORMED, "host-malformed", 403, "the host is no DNS name and no IP address")          \
     X(AMBIGUOUS_PATH, "ambiguous-path", 403, "the path can be read in more than one way")          \
-    X(ROUTE_UNKNOWN, "route-unknown", 403, "no route of this host has this path")                  \
+    X(ROUTE_UNKNOWN, "route-unknown", 403, "no route of this host takes this path from a client")   \
     X(METHOD_NOT_ON_ROUTE, "method-not-on-route", 403, "the path is known, its method is not")     \
     X(METHOD_OVERRIDE, "method-override", 403,                                                     \
       "a header names another method or path than the request line")                               \
@@ -41,7 +41,7 @@
     X(IDENTITY_UNKNOWN, "identity-unknown", 403, "no identity of the policy is this client")       \
     X(DENIED_BY_RULE, "denied-by-rule", 403, "a deny rule applies")                                \
     X(INDETERMINATE, "indeterminate", 403, "a condition could not be judged")                      \
-    X(ALLOWED, "allowed", 200, "an allow rule applies")                                            \
+    X(ALLOWED, "allowed", 200, "a rule allows it, or the route itself")                              \
     X(USER_REQUIRED, "user-required", 403, "a rule would allow an authenticated user")             \
     X(CONDITION_NOT_MET, "condition-not-met", 403, "a rule would allow, but a condition fails")    \
     X(NO_RULE, "no-rule", 403, "no rule joins this client to this route")                          \
