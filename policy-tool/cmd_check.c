@@ -12,10 +12,11 @@ static void put_counts(tool_call *call, const mpol_diagnostics *found) {
 }
 
 static void print_good(const char *path, const mpol_diagnostics *found) {
+    uint32_t notes = (uint32_t)found->list->nelts + found->dropped - found->warnings;
     (void)printf("%s: good", path);
     if (found->list->nelts > 0)
-        (void)printf(" (%u warnings, %u notes)", found->warnings,
-                     (unsigned)found->list->nelts + found->dropped - found->warnings);
+        (void)printf(" (%u warning%s, %u note%s)", found->warnings, found->warnings == 1 ? "" : "s",
+                     notes, notes == 1 ? "" : "s");
     (void)printf("\n");
 }
 

@@ -114,7 +114,7 @@ def test_check_of_several_tells_the_worst():
 
 @test
 def test_check_strict():
-    expect(run('check', 'warned.json'), YES, b'warned.json: good (1 warnings, 0 notes)', b'[acknowledge-unneeded]')
+    expect(run('check', 'warned.json'), YES, b'warned.json: good (1 warning, 0 notes)', b'[acknowledge-unneeded]')
     expect(run('check', '--strict', 'warned.json'), NO, err=b'[acknowledge-unneeded]')
     expect(run('check', '--strict', 'good.json'), YES)
 

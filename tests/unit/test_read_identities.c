@@ -119,6 +119,7 @@ static void test_attributes_that_conflict(void **state) {
         {"\"subject\"", "\"subject\":\"CN=a\"", "title"},
         {"{\"attribute\":\"title\"}", "\"attribute\":{\"oid\":\"2.5.4.12\",\"value\":\"t\"}",
          "title"},
+        {"{\"attribute\":\"title\"},\"dns\"", "\"dns\":\"a\"", "title"},
     };
     static const char *const fine[][3] = {
         {"\"dns\"", "\"dns\":\"a\"", "2.5.4.3"},
@@ -126,7 +127,8 @@ static void test_attributes_that_conflict(void **state) {
         {"\"subject\",\"dns\"", "\"dns\":\"a\"", "title"},
         {"{\"attribute\":\"title\"}", "\"attribute\":{\"oid\":\"2.5.4.12\",\"value\":\"t\"}",
          "2.5.4.5"},
-        {"{\"attribute\":\"title\"},\"dns\"", "\"dns\":\"a\"", "title"},
+        {"{\"attribute\":\"title\"},\"dns\"],\"any_of\":true,\"may_assert\":[{\"dns\":\"a\"}",
+         "\"dns\":\"a\"", "title"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(conflict); i++)

@@ -220,6 +220,23 @@ static uint32_t first_wrong_byte(builder *b, bool lexical) {
     return at;
 }
 
+/* The usual slips, by what stands at the place of the error. */
+static const char *mend_of_syntax(mpol_bytes text, uint32_t at) {
+    uint8_t here = at < text.len ? text.data[at] : 0;
+    bool comma = false; /* before it */
+    for (uint32_t i = at; i > 0 && is_filler(text.data[i - 1]); i--)
+        comma = comma || text.data[i - 1] == ',';
+    if (at == text.len)
+        return "The text ends too early: close the string, list or object that is open.";
+    if (comma && (here == '}' || here == ']'))
+        return "Take out the comma before it.";
+    if (here == '/' || here == '#')
+        return "JSON has no comments; rules take a \"note\".";
+    if (here == '\'' || (text.len - at >= 3 && memcmp(text.data + at, "\xe2\x80\x9c", 3) == 0))
+        return "Put keys and text into plain double quotes.";
+    return "Mend the text here; it must be JSON as in RFC 8259.";
+}
+
 static void explain_syntax(builder *b) {
     unsigned char *message =
         yajl_get_error(b->parser, 0, b->diagnostics->text.data, b->diagnostics->text.len);
@@ -227,12 +244,14 @@ static void explain_syntax(builder *b) {
     uint32_t at = first_wrong_byte(b, lexical);
     char *line = apr_pstrdup(b->pool, (const char *)message);
     line[strcspn(line, "\n")] = '\0';
+    for (size_t len = strlen(line); len > 0 && line[len - 1] == '.'; len--)
+        line[len - 1] = '\0';
     yajl_free_error(b->parser, message);
     bool bom =
         b->diagnostics->text.len >= 3 && memcmp(b->diagnostics->text.data, "\xef\xbb\xbf", 3) == 0;
     mpol_diagnostics_add(b->diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_JSON_SYNTAX, bom ? 0 : at, "",
                          bom ? "Save the file without a byte order mark."
-                             : "Mend the text here; it must be JSON as in RFC 8259.",
+                             : mend_of_syntax(b->diagnostics->text, at),
                          "This is not JSON: %s.", bom ? "it begins with a byte order mark" : line);
 }
 

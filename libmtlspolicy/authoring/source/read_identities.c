@@ -186,8 +186,9 @@ static void read_pins(mpol_reader *reader, const mpol_json *list, mpol_identity 
         bool twice = false;
         if (!parse_pin(value->text, &pin)) {
             mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_PIN,
-                             "Write certificate: or spki: and the 64 digits of the SHA-256, as in "
-                             "openssl x509 -noout -fingerprint -sha256.",
+                             "Write certificate: and the 64 digits of openssl x509 -noout "
+                             "-fingerprint -sha256, or spki: and those of openssl x509 -noout "
+                             "-pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256.",
                              "\"%s\" is not a pin.", mpol_quote(reader->pool, value->text));
             continue;
         }

@@ -98,7 +98,8 @@ static X509 *next_certificate(BIO *bio, char **label) {
 static void fail_pem(mpol_reader *reader, const mpol_json *place, const char *what) {
     mpol_reader_fail(reader, place, MPOL_DIAGNOSTIC_BAD_CERTIFICATE,
                      "It must hold lines from -----BEGIN CERTIFICATE----- to "
-                     "-----END CERTIFICATE-----.",
+                     "-----END CERTIFICATE-----, as openssl x509 writes them (-inform der where "
+                     "the file is DER).",
                      "There is %s here.", what);
 }
 
@@ -145,12 +146,19 @@ static void add_file(mpol_reader *reader, const mpol_json *file, mpol_issuer *is
         return;
     }
     mpol_reader_fail(reader, file, MPOL_DIAGNOSTIC_CERTIFICATE_UNREADABLE,
-                     "Paths are relative to the policy document; check that the file is there.",
+                     "Paths are relative to the policy document; check that it is a file that is "
+                     "there and that you may read.",
                      "\"%s\" cannot be read.", mpol_quote(reader->pool, file->text));
 }
 
 static void read_certificate(mpol_reader *reader, const mpol_json *value, mpol_issuer *issuer) {
     const mpol_json *fields[CERTIFICATE_FIELDS];
+    if (value->type == MPOL_JSON_STRING) {
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_WRONG_TYPE,
+                         "Write { \"file\": \"PATH\" } or { \"pem\": \"TEXT\" }.",
+                         "This is a string, not an object.");
+        return;
+    }
     if (!mpol_reader_fields(reader, value, certificate_fields, CERTIFICATE_FIELDS, fields))
         return;
     if (value->count == 0) {
@@ -235,6 +243,12 @@ static void add_asserted(mpol_reader *reader, const mpol_json *value, mpol_issue
     static const mpol_field fields[MPOL_NAME_KIND_COUNT] = {MPOL_KIND_FIELDS};
     const mpol_json *kinds[MPOL_NAME_KIND_COUNT];
     mpol_name_pattern name = {0};
+    if (value->type == MPOL_JSON_STRING) {
+        mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_WRONG_TYPE,
+                         "Write it under its kind, such as { \"dns\": \"*.example\" }.",
+                         "This is a string, not an object.");
+        return;
+    }
     if (!mpol_reader_fields(reader, value, fields, MPOL_NAME_KIND_COUNT, kinds))
         return;
     if (value->count == 0)

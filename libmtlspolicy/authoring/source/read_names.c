@@ -17,8 +17,11 @@ bool mpol_reader_oid(mpol_reader *reader, const mpol_json *value, uint32_t offse
                      mpol_bytes *oid) {
     if (mpol_oid_parse(text, oid))
         return true;
+    bool common_name = mpol_bytes_are(text, "cn") || mpol_bytes_are(text, "CN") ||
+                       mpol_bytes_are(text, "commonName");
     mpol_diagnostics_add(reader->diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_BAD_OID, offset,
-                         mpol_json_pointer(reader->pool, value), FIX_OID,
+                         mpol_json_pointer(reader->pool, value),
+                         common_name ? "The common name is 2.5.4.3." : FIX_OID,
                          "\"%s\" is neither an OID nor the name of one.",
                          mpol_quote(reader->pool, text));
     return false;

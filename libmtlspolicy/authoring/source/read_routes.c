@@ -59,15 +59,35 @@ static bool lists_host(const mpol_route *route, mpol_bytes host) {
     return false;
 }
 
+static const char *mend_of_host(mpol_bytes text) {
+    const uint8_t *colon = memchr(text.data, ':', text.len);
+    bool upper = false;
+    bool slash = memchr(text.data, '/', text.len) != NULL;
+    for (uint32_t i = 0; i < text.len; i++)
+        upper = upper || (text.data[i] >= 'A' && text.data[i] <= 'Z');
+    if (slash)
+        return "Write the host alone, without scheme and path.";
+    if (upper)
+        return "Write it in lower case.";
+    if (text.len > 1 && text.data[text.len - 1] == '.')
+        return "Leave out the dot at its end.";
+    if (colon != NULL && text.data[0] != '[' &&
+        memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.data)) == NULL)
+        return "Leave out the port: a host is the same on every port.";
+    if (text.len > 1 && memchr(text.data, '*', text.len) != NULL)
+        return "Write *.NAME for one more label before NAME, or * alone for every host.";
+    return "Write a DNS name in lower case, *.NAME for one more label, an IP address, - for no "
+           "host, "
+           "or *.";
+}
+
 static void read_hosts(mpol_reader *reader, const mpol_json *list, mpol_route *route) {
     apr_array_header_t *hosts = mpol_reader_strings(reader, list, true);
     for (int i = 0; i < hosts->nelts; i++) {
         const mpol_json *value = APR_ARRAY_IDX(hosts, i, const mpol_json *);
         mpol_bytes host = normalise_host(reader, value->text);
         if (host.data == NULL)
-            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_HOST,
-                             "Write a DNS name in lower case without port or trailing dot, *.NAME "
-                             "for one more label, an IP address, - for no host, or *.",
+            mpol_reader_fail(reader, value, MPOL_DIAGNOSTIC_BAD_HOST, mend_of_host(value->text),
                              "\"%s\" is not a host that a route can list.",
                              mpol_quote(reader->pool, value->text));
         else if (lists_host(route, host))

@@ -35,6 +35,8 @@ static const char *take_type(subject_reader *r, mpol_ava *ava) {
         return "an attribute has no = behind its type";
     mpol_bytes type = {r->text.data + from, r->at - from};
     r->at++;
+    if (type.len > 0 && (type.data[0] == ' ' || type.data[type.len - 1] == ' '))
+        return "a blank stands beside , + or =; openssl x509 -nameopt RFC2253 prints none";
     return mpol_oid_parse_type(type, &ava->oid) ? NULL : "the type of an attribute is not known";
 }
 
