@@ -19,6 +19,7 @@ TOP_BUILDDIR = Path(os.environ.get('top_builddir') or HERE.parents[1])
 TOOL = os.environ.get('MTLS_POLICY_TOOL') or str(TOP_BUILDDIR / 'mtls-policy')
 IMAGES = HERE / 'images'
 NEWEST = '1.0'
+PAGE = (HERE.parents[1] / 'docs/FORMAT.md').read_text()
 
 # What the frozen policies answer; a reader that misreads a table answers otherwise.
 ANSWERS = [
@@ -49,6 +50,8 @@ def check_folder(folder):
     image = (folder / 'policy.mtlsp').read_bytes()
     name, digest = reversed((folder / 'SHA256SUMS').read_text().split())
     assert name.endswith('policy.mtlsp') and hashlib.sha256(image).hexdigest() == digest, 'the image was changed'
+    # written by hand, where no script that makes images anew writes
+    assert f'| {folder.name} |' in PAGE and f'`{digest}` |' in PAGE, 'docs/FORMAT.md has another image for this version'
     assert '%d.%d' % struct.unpack_from('<HH', image, 8) == folder.name, 'it is of another version'
     for arguments, reason, rule in ANSWERS:
         answer = run('explain', folder / 'policy.mtlsp', '--at', '2026-06-01T12:00:00Z', *arguments).stdout
