@@ -165,6 +165,31 @@ static void test_asserted_names_that_cross(void **state) {
         0);
 }
 
+/* One issuer fills the table to its limit, so that another does not fit any more. */
+static void test_a_small_issuer_is_not_to_blame(void **state) {
+    const char *names = "\"tiny\":{\"issuer\":\"z\",\"uri\":\"u:/*\"}";
+    (void)state;
+    if (support_is_slow())
+        return;
+    for (int i = 0; i < 15; i++) {
+        const char *path = "";
+        for (int k = 0; k < 15; k++)
+            path = apr_pstrcat(support_pool(), path, k == i ? "/x" : "/*", NULL);
+        names = TEXT("%s,\"i%02d\":{\"issuer\":\"c\",\"uri\":\"u:%s\"}", names, i, path);
+    }
+    assert_null(build(document_with(
+        TEXT("\"issuers\":{\"c\":{\"certificates\":[{\"pem\":\"$corp\"}],\"names\":[\"uri\"]},"
+             "\"z\":{\"certificates\":[{\"pem\":\"$east\"}],\"names\":[\"uri\"]}},"
+             "\"identities\":{%s}",
+             names))));
+    assert_int_equal(found->list->nelts, 1);
+    const mpol_diagnostic *d = MPOL_AT(found->list, 0, mpol_diagnostic);
+    assert_int_equal(d->code, MPOL_DIAGNOSTIC_NAMES_TOO_COMPLEX);
+    assert_int_equal(strncmp(d->pointer, "/identities/i", 13), 0);
+    assert_non_null(strstr(d->text, "all issuers together"));
+    assert_null(strstr(d->text, "\"u:/*\""));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact_names_know_their_patterns),
@@ -173,6 +198,7 @@ int main(void) {
         cmocka_unit_test(test_states_lead_forward),
         cmocka_unit_test(test_names_that_cross),
         cmocka_unit_test(test_asserted_names_that_cross),
+        cmocka_unit_test(test_a_small_issuer_is_not_to_blame),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

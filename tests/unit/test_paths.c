@@ -293,6 +293,77 @@ static void test_14_positions_compile_and_18_are_refused(void **state) {
     assert_false(compiles(crossing_routes(18), 18 * 19));
 }
 
+/* Patterns of one host with a literal in each of `depth` places: 2^(depth + 1) - 1 states. */
+static const char *crossing_host(const char *name, const char *host, int depth) {
+    const char *paths_ = "";
+    for (int i = 0; i < depth; i++) {
+        const char *path = "";
+        for (int k = 0; k < depth; k++)
+            path = apr_pstrcat(support_pool(), path, k == i ? "/x" : "/*", NULL);
+        paths_ = TEXT("%s%s\"%s\"", paths_, i > 0 ? "," : "", path);
+    }
+    return TEXT("\"%s\":{\"hosts\":[%s],\"methods\":[\"GET\"],\"paths\":[%s]}", name, host, paths_);
+}
+
+/* The first place and the text of the only one that is reported. */
+static const char *blamed(const char *routes) {
+    mpol_diagnostics *found = build(routes);
+    assert_null(paths);
+    assert_int_equal(found->list->nelts, 1);
+    const mpol_diagnostic *d = MPOL_AT(found->list, 0, mpol_diagnostic);
+    assert_int_equal(d->code, MPOL_DIAGNOSTIC_ROUTE_TOO_COMPLEX);
+    return TEXT("%s %s", d->pointer, d->text);
+}
+
+/* One host fills the table nearly, and others, in whatever order they come, pass its limit: the
+ * ones that came too late are not to blame. */
+static void test_a_small_host_is_not_to_blame(void **state) {
+    const char *big = crossing_host("big", "\"big.example\"", 15);
+    (void)state;
+    if (support_is_slow())
+        return;
+    for (int i = 0; i < 8; i++) {
+        const char *others =
+            TEXT(ROUTE("r", "\"g%d\",\"h%d\",\"i%d\"", "\"GET\"", "\"/**\""), i, i, i);
+        const char *said = blamed(TEXT("%s,%s", big, others));
+        assert_int_equal(strncmp(said, "/routes/big/paths/", 18), 0);
+        assert_null(strstr(said, "/**"));
+        assert_non_null(strstr(said, "all hosts together"));
+    }
+    const char *said = blamed(
+        TEXT("%s,%s", big, ROUTE("innocent", "\"h1\",\"h2\"", "\"GET\"", "\"/health/live\"")));
+    assert_null(strstr(said, "health"));
+}
+
+/* Together they are too many: the two of the route that has most hosts are named. */
+static void test_hosts_add_up(void **state) {
+    (void)state;
+    if (support_is_slow())
+        return;
+    const char *said =
+        blamed(TEXT("%s,%s", crossing_host("big", "\"a\"", 14),
+                    crossing_host("many", "\"h1\",\"h2\",\"h3\",\"h4\",\"h5\",\"h6\"", 12)));
+    assert_int_equal(strncmp(said, "/routes/many/paths/", 19), 0);
+}
+
+/* What is too complex by itself is reported for each host, two patterns once. */
+static void test_each_host_that_is_too_complex(void **state) {
+    (void)state;
+    if (support_is_slow())
+        return;
+    mpol_diagnostics *found = build(
+        TEXT("%s,%s,%s,%s", crossing_host("x", "\"h1\"", 17), crossing_host("y", "\"h2\"", 17),
+             crossing_host("z", "\"h3\",\"h4\"", 17), crossing_host("ok", "\"h5\"", 6)));
+    assert_null(paths);
+    assert_int_equal(found->list->nelts, 3);
+    static const char *const routes[] = {"/routes/x/", "/routes/y/", "/routes/z/"};
+    for (int i = 0; i < 3; i++) {
+        const mpol_diagnostic *d = MPOL_AT(found->list, i, mpol_diagnostic);
+        assert_int_equal(strncmp(d->pointer, routes[i], 10), 0);
+        assert_non_null(strstr(d->text, TEXT("host \"h%d\"", i + 1)));
+    }
+}
+
 /* Literal prefixes, each of which a wildcard takes as well, with crossing patterns below all of
  * them. */
 static void test_prefixes_over_crossing_patterns(void **state) {
@@ -357,6 +428,9 @@ int main(void) {
         cmocka_unit_test(test_the_most_specific_pattern_wins),
         cmocka_unit_test(test_patterns_that_cross_a_little),
         cmocka_unit_test(test_14_positions_compile_and_18_are_refused),
+        cmocka_unit_test(test_a_small_host_is_not_to_blame),
+        cmocka_unit_test(test_hosts_add_up),
+        cmocka_unit_test(test_each_host_that_is_too_complex),
         cmocka_unit_test(test_prefixes_over_crossing_patterns),
         cmocka_unit_test(test_long_patterns),
         cmocka_unit_test(test_many_plain_patterns),

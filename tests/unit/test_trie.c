@@ -96,9 +96,44 @@ static void test_the_busiest_are_two_patterns(void **state) {
     mpol_trie_node(trie, f)->alive = 5;
     mpol_trie_node(trie, a)->alive = 9;
     mpol_trie_node(trie, mpol_trie_child(mpol_trie_node(trie, a), support_bytes("b")))->alive = 8;
-    mpol_trie_busiest(trie, most);
+    mpol_trie_load load = mpol_trie_load_make(support_pool());
+    mpol_trie_load_add(&load, trie);
+    mpol_trie_busiest(&load, most);
     assert_string_equal(support_text(most[0]->text), "/a/b/c");
     assert_string_equal(support_text(most[1]->text), "/f"); /* not the first pattern again */
+}
+
+static void set_alive(const mpol_trie *trie, uint32_t alive) {
+    for (int i = 0; i < trie->nodes->nelts; i++)
+        mpol_trie_node(trie, (uint32_t)i)->alive = alive;
+}
+
+/* What a pattern takes in several tries adds up; one without a segment of its own counts too. */
+static void test_the_busiest_of_several_tries(void **state) {
+    const mpol_pattern *most[2];
+    const mpol_pattern *pattern;
+    mpol_trie_load load = mpol_trie_load_make(support_pool());
+    (void)state;
+    const mpol_trie *root = trie_of("\"/**\"");
+    set_alive(root, 1);
+    mpol_trie_load_add(&load, root);
+    mpol_trie_busiest(&load, most);
+    assert_string_equal(support_text(most[0]->text), "/**"); /* nothing but a root */
+    assert_ptr_equal(most[0], most[1]);
+    const mpol_trie *many = trie_of("\"/b\"");
+    pattern = MPOL_AT(route->patterns, 0, mpol_pattern);
+    set_alive(many, 3);
+    mpol_trie *more = mpol_trie_make(support_pool());
+    *mpol_trie_slot(more, pattern) = 0;
+    set_alive(more, 3);
+    const mpol_trie *one = trie_of("\"/c\"");
+    set_alive(one, 5);
+    mpol_trie_load_add(&load, one);
+    mpol_trie_load_add(&load, many);
+    mpol_trie_load_add(&load, more);
+    mpol_trie_busiest(&load, most);
+    assert_ptr_equal(most[0], pattern); /* 3 and 3 are more than 5 */
+    assert_string_equal(support_text(most[1]->text), "/c");
 }
 
 int main(void) {
@@ -108,6 +143,7 @@ int main(void) {
         cmocka_unit_test(test_one_form_is_one_slot),
         cmocka_unit_test(test_a_thousand_children),
         cmocka_unit_test(test_the_busiest_are_two_patterns),
+        cmocka_unit_test(test_the_busiest_of_several_tries),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/automaton.h"
 
+#include "base/limits.h"
 #include "match/automaton.h"
 
 #include <apr_strings.h>
@@ -9,6 +10,8 @@
 
 /* At most this many states, or 16 for each segment of the patterns if that is more. */
 enum { STATES_ALWAYS = 65536, STATES_PER_SEGMENT = 16, MOST_ALIVE = 1024 };
+/* An array of APR grows no further: it counts its bytes in an int. */
+enum { MOST_EDGES = 1 << 25 };
 
 /* A state of the determinised automaton is the list of trie nodes where a text may stand, the most
  * specific way there first, and the slots of the `**` passed on the way. Where only the first
@@ -35,7 +38,12 @@ mpol_automaton *mpol_automaton_make(apr_pool_t *pool) {
     automaton->states = apr_array_make(pool, 64, sizeof(mpol_state));
     automaton->edges = apr_array_make(pool, 64, sizeof(mpol_edge));
     automaton->narrows = mpol_values_make(pool);
+    automaton->literal_bytes = 0;
     return automaton;
+}
+
+bool mpol_automaton_is_large(const mpol_automaton *automaton) {
+    return automaton->literal_bytes > MPOL_LIMIT_HASH_WORK || automaton->edges->nelts >= MOST_EDGES;
 }
 
 uint32_t mpol_automaton_limit(uint64_t segments) {
@@ -156,14 +164,15 @@ static int by_hash(const void *left, const void *right) {
     return mpol_bytes_compare(a->literal, b->literal);
 }
 
-/* The literals that any live node of a position names, in the order of edges. */
-static apr_array_header_t *literals_of(builder *b, const position *where, int live) {
-    apr_array_header_t *edges = apr_array_make(b->pool, 4, sizeof(mpol_edge));
+/* The literals that any live node of a position names, as the last edges; how many. */
+static int add_literals(builder *b, const position *where, int live) {
+    apr_array_header_t *edges = b->automaton->edges;
+    int first = edges->nelts;
     apr_hash_t *seen = live > 1 ? apr_hash_make(b->pool) : NULL;
-    for (int i = 0; i < live; i++) {
+    for (int i = 0; i < live && !b->exceeded; i++) {
         const mpol_trie_node_t *node = node_at(b, where, i);
         for (apr_hash_index_t *at = node->children ? apr_hash_first(b->pool, node->children) : NULL;
-             at != NULL; at = apr_hash_next(at)) {
+             at != NULL && !b->exceeded; at = apr_hash_next(at)) {
             const void *key;
             apr_ssize_t len;
             apr_hash_this(at, &key, &len, NULL);
@@ -174,10 +183,14 @@ static apr_array_header_t *literals_of(builder *b, const position *where, int li
             mpol_bytes literal = {key, (uint32_t)len};
             *(mpol_edge *)apr_array_push(edges) =
                 (mpol_edge){mpol_bytes_hash(literal), literal, MPOL_NONE};
+            b->automaton->literal_bytes += literal.len;
+            b->exceeded = mpol_automaton_is_large(b->automaton);
         }
     }
-    qsort(edges->elts, (size_t)edges->nelts, sizeof(mpol_edge), by_hash);
-    return edges;
+    int count = edges->nelts - first;
+    if (count > 1)
+        qsort(MPOL_AT(edges, first, mpol_edge), (size_t)count, sizeof(mpol_edge), by_hash);
+    return count;
 }
 
 static bool has_narrow(builder *b, const position *where, int live) {
@@ -207,16 +220,14 @@ static void expand(builder *b, uint32_t state) {
     apr_array_header_t *tails = new_list(b);
     int live = live_nodes(b, &where, tails);
     mpol_state result = {.end = end_of(b, &where, live, tails), .tail = meaning_of(b, tails)};
-    apr_array_header_t *edges = literals_of(b, &where, live);
-    for (int i = 0; i < edges->nelts && !b->exceeded; i++) {
-        mpol_edge *edge = MPOL_AT(edges, i, mpol_edge);
+    result.first_edge = (uint32_t)b->automaton->edges->nelts;
+    result.edge_count = (uint32_t)add_literals(b, &where, live);
+    for (uint32_t i = 0; i < result.edge_count && !b->exceeded; i++) {
+        mpol_edge *edge = MPOL_AT(b->automaton->edges, (int)(result.first_edge + i), mpol_edge);
         edge->target =
             step(b, &where, live, tails, edge->literal, mpol_segment_form_of(edge->literal));
     }
     take_wildcards(b, &where, live, tails, &result);
-    result.first_edge = (uint32_t)b->automaton->edges->nelts;
-    result.edge_count = (uint32_t)edges->nelts;
-    apr_array_cat(b->automaton->edges, edges);
     *MPOL_AT(b->automaton->states, (int)state, mpol_state) = result;
 }
 
@@ -234,4 +245,39 @@ uint32_t mpol_automaton_add(mpol_automaton *automaton, mpol_trie *trie,
          state++)
         expand(&b, state);
     return b.exceeded ? MPOL_NONE : first;
+}
+
+/* Enough for eight tries that are too complex, and no more than were built before. */
+enum { COUNTED_FOR_BLAME = 8 * STATES_ALWAYS };
+
+mpol_blame mpol_blame_make(apr_pool_t *pool, bool first_only, uint32_t limit) {
+    return (mpol_blame){.pool = pool,
+                        .rules = {.first_only = first_only, .limit = limit},
+                        .together = mpol_trie_load_make(pool),
+                        .left = limit > COUNTED_FOR_BLAME ? limit : COUNTED_FOR_BLAME};
+}
+
+static void forget_states(mpol_trie *trie) {
+    for (int i = 0; i < trie->nodes->nelts; i++)
+        mpol_trie_node(trie, (uint32_t)i)->alive = 0;
+}
+
+bool mpol_blame_trie(mpol_blame *blame, mpol_trie *trie, const mpol_pattern *most[2]) {
+    apr_pool_t *scratch;
+    if (blame->left == 0 || apr_pool_create(&scratch, blame->pool) != APR_SUCCESS)
+        return false;
+    mpol_automaton *automaton = mpol_automaton_make(scratch);
+    forget_states(trie);
+    bool fits = mpol_automaton_add(automaton, trie, &blame->rules) != MPOL_NONE;
+    uint64_t states = (uint64_t)automaton->states->nelts;
+    blame->left -= states < blame->left ? states : blame->left;
+    blame->alone = blame->alone || !fits;
+    mpol_trie_load_add(&blame->together, trie);
+    if (!fits) {
+        mpol_trie_load load = mpol_trie_load_make(scratch);
+        mpol_trie_load_add(&load, trie);
+        mpol_trie_busiest(&load, most);
+    }
+    apr_pool_destroy(scratch);
+    return !fits;
 }

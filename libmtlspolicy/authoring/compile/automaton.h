@@ -27,6 +27,7 @@ typedef struct mpol_automaton {
     apr_array_header_t *states; /* mpol_state */
     apr_array_header_t *edges;  /* mpol_edge, each state's by hash, then literal */
     mpol_values *narrows;       /* uint32_t[3]: states for uuid, int, hex */
+    uint64_t literal_bytes;     /* of all edges: whoever checks the image hashes each of them */
 } mpol_automaton;
 
 mpol_automaton *mpol_automaton_make(apr_pool_t *pool);
@@ -43,12 +44,32 @@ typedef struct mpol_automaton_rules {
     void *context;
 } mpol_automaton_rules;
 
-/* The state where a trie's texts begin; MPOL_NONE when that would take too many states, and then
- * mpol_trie_busiest tells which patterns contribute most. */
+/* The state where a trie's texts begin; MPOL_NONE when that would take too many states, or more
+ * literals than an image may hold (then mpol_automaton_is_large). */
 uint32_t mpol_automaton_add(mpol_automaton *automaton, mpol_trie *trie,
                             const mpol_automaton_rules *rules);
 
+/* Has it more edges, or longer literals together, than the check of an image goes through? */
+bool mpol_automaton_is_large(const mpol_automaton *automaton);
+
 /* How many states patterns with so many segments in all may become. */
 uint32_t mpol_automaton_limit(uint64_t segments);
+
+/* Who is to blame for too many states. Each trie is counted by itself, so that it makes no
+ * difference which of them had their states first. */
+typedef struct mpol_blame {
+    apr_pool_t *pool;
+    mpol_automaton_rules rules;
+    mpol_trie_load together;
+    uint64_t left; /* states that are counted at most, so that the report comes soon */
+    bool alone;    /* some trie was too complex by itself */
+} mpol_blame;
+
+/* `limit` is that of a trie which is alone. */
+mpol_blame mpol_blame_make(apr_pool_t *pool, bool first_only, uint32_t limit);
+
+/* Count the states of a trie. True when it is too complex by itself, and `most` then are the
+ * patterns that contribute most to that. */
+bool mpol_blame_trie(mpol_blame *blame, mpol_trie *trie, const mpol_pattern *most[2]);
 
 #endif

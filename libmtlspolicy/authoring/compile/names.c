@@ -168,25 +168,15 @@ static void collect(builder *b, const mpol_issuer *issuer, const mpol_naming *na
     }
 }
 
-static bool add_naming(builder *b, const mpol_naming *naming, mpol_diagnostics *diagnostics) {
+static bool add_naming(builder *b, const mpol_naming *naming) {
     mpol_automaton_rules rules = {.limit = b->limit, .meaning = union_of, .context = b};
     uint32_t index = (uint32_t)b->table->namings->nelts;
     mpol_naming_start *start = apr_array_push(b->table->namings);
     *start = (mpol_naming_start){naming, b->issuer, MPOL_NONE};
     if (b->slots->nelts > 0) {
         start->state = mpol_automaton_add(b->automaton, b->trie, &rules);
-        if (start->state == MPOL_NONE) {
-            const mpol_pattern *most[2];
-            mpol_trie_busiest(b->trie, most);
-            mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_NAMES_TOO_COMPLEX,
-                                 most[0]->place.offset, b->model->pointer(b->pool, &most[0]->place),
-                                 "Write one of the two with fewer wildcards before its literals.",
-                                 "The names of this issuer cross too often to be compiled; \"%s\" "
-                                 "and \"%s\" contribute most.",
-                                 mpol_quote(b->pool, most[0]->text),
-                                 mpol_quote(b->pool, most[1]->text));
+        if (start->state == MPOL_NONE)
             return false;
-        }
     }
     add_exact(b, start, index);
     if (!b->restricted)
@@ -226,6 +216,54 @@ static uint64_t segments_of(const mpol_model *model) {
     return segments;
 }
 
+static void report_pair(builder *b, const char *whose, const mpol_pattern *const most[2],
+                        mpol_diagnostics *diagnostics) {
+    mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_NAMES_TOO_COMPLEX,
+                         most[0]->place.offset, b->model->pointer(b->pool, &most[0]->place),
+                         "Write one of the two with fewer wildcards before its literals.",
+                         "The names of %s cross too often to be compiled; \"%s\" and \"%s\" "
+                         "contribute most.",
+                         whose, mpol_quote(b->pool, most[0]->text),
+                         mpol_quote(b->pool, most[1]->text));
+}
+
+/* Issuers with a kind of name that is too complex by itself; or, where there is none, what
+ * contributes most to all of them together. */
+static void report_complex(builder *b, apr_array_header_t **identities,
+                           mpol_diagnostics *diagnostics) {
+    const mpol_pattern *most[2];
+    mpol_blame blame = mpol_blame_make(b->pool, false, b->limit - b->table->first_state);
+    EACH (b->model->issuers, mpol_issuer, issuer) {
+        const char *whose =
+            apr_psprintf(b->pool, "issuer \"%s\"", mpol_quote(b->pool, issuer->name));
+        EACH (issuer->namings, mpol_naming, naming) {
+            collect(b, issuer, naming,
+                    identities[issuer - MPOL_AT(b->model->issuers, 0, mpol_issuer)]);
+            if (b->slots->nelts > 0 && mpol_blame_trie(&blame, b->trie, most))
+                report_pair(b, whose, most, diagnostics);
+        }
+    }
+    if (blame.alone)
+        return;
+    mpol_trie_busiest(&blame.together, most);
+    report_pair(b, "all issuers together", most, diagnostics);
+}
+
+static bool add_namings(builder *b, apr_array_header_t **identities) {
+    for (int i = 0; i < b->model->issuers->nelts; i++) {
+        const mpol_issuer *issuer = MPOL_AT(b->model->issuers, i, mpol_issuer);
+        b->issuer = (uint32_t)i;
+        b->table->first_naming[i] = (uint32_t)b->table->namings->nelts;
+        EACH (issuer->namings, mpol_naming, naming) {
+            collect(b, issuer, naming, identities[i]);
+            if (!add_naming(b, naming))
+                return false;
+        }
+    }
+    b->table->first_naming[b->model->issuers->nelts] = (uint32_t)b->table->namings->nelts;
+    return true;
+}
+
 mpol_names_table *mpol_names_build(mpol_automaton *automaton, const mpol_model *model,
                                    mpol_values *lists, mpol_diagnostics *diagnostics) {
     apr_pool_t *pool = automaton->pool;
@@ -241,18 +279,10 @@ mpol_names_table *mpol_names_build(mpol_automaton *automaton, const mpol_model *
     table->first_state = (uint32_t)automaton->states->nelts;
     b.limit = table->first_state + mpol_automaton_limit(segments_of(model));
     b.seen = apr_hash_make(pool);
-    for (int i = 0; i < model->issuers->nelts; i++) {
-        const mpol_issuer *issuer = MPOL_AT(model->issuers, i, mpol_issuer);
-        b.issuer = (uint32_t)i;
-        table->first_naming[i] = (uint32_t)table->namings->nelts;
-        for (int k = 0; k < issuer->namings->nelts; k++) {
-            const mpol_naming *naming = MPOL_AT(issuer->namings, k, mpol_naming);
-            collect(&b, issuer, naming, identities[i]);
-            if (!add_naming(&b, naming, diagnostics))
-                return NULL;
-        }
+    if (!add_namings(&b, identities)) {
+        report_complex(&b, identities, diagnostics);
+        return NULL;
     }
-    table->first_naming[model->issuers->nelts] = (uint32_t)table->namings->nelts;
     qsort(table->exact->elts, (size_t)table->exact->nelts, sizeof(mpol_exact), by_exact);
     return table;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/paths.h"
 
+#include <apr_strings.h>
 #include <stdlib.h>
 
 typedef struct builder {
@@ -102,15 +103,35 @@ static uint64_t add_routes(builder *b) {
     return segments;
 }
 
-static void report_complex(builder *b, const mpol_trie *trie) {
-    const mpol_pattern *most[2];
-    mpol_trie_busiest(trie, most);
+static void report_pair(builder *b, const char *whose, const mpol_pattern *const most[2]) {
     mpol_diagnostics_add(b->diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_ROUTE_TOO_COMPLEX,
                          most[0]->place.offset, b->model->pointer(b->pool, &most[0]->place),
                          "Write one of the two with fewer wildcards before its literals.",
-                         "The patterns of this host cross too often to be compiled; \"%s\" and "
+                         "The patterns of %s cross too often to be compiled; \"%s\" and "
                          "\"%s\" contribute most.",
-                         mpol_quote(b->pool, most[0]->text), mpol_quote(b->pool, most[1]->text));
+                         whose, mpol_quote(b->pool, most[0]->text),
+                         mpol_quote(b->pool, most[1]->text));
+}
+
+/* Hosts that are too complex by themselves, but two patterns once, whatever hosts they are of; or,
+ * where there is none, what contributes most to all hosts together. */
+static void report_complex(builder *b, uint32_t limit) {
+    const mpol_pattern *most[2];
+    mpol_blame blame = mpol_blame_make(b->pool, true, limit);
+    apr_hash_t *reported = apr_hash_make(b->pool);
+    sort(b->paths->hosts, by_bytes);
+    EACH (b->paths->hosts, mpol_host, host) {
+        if (!mpol_blame_trie(&blame, apr_hash_get(b->tries, host->name.data, host->name.len),
+                             most) ||
+            apr_hash_get(reported, most, sizeof most) != NULL)
+            continue;
+        apr_hash_set(reported, apr_pmemdup(b->pool, most, sizeof most), sizeof most, host);
+        report_pair(b, apr_psprintf(b->pool, "host \"%s\"", mpol_quote(b->pool, host->name)), most);
+    }
+    if (blame.alone)
+        return;
+    mpol_trie_busiest(&blame.together, most);
+    report_pair(b, "all hosts together", most);
 }
 
 static bool is_host(mpol_bytes name, char mark) {
@@ -126,7 +147,7 @@ static bool build_states(builder *b, mpol_automaton *automaton, uint64_t segment
         mpol_trie *trie = apr_hash_get(b->tries, host.name.data, host.name.len);
         host.state = mpol_automaton_add(automaton, trie, &rules);
         if (host.state == MPOL_NONE) {
-            report_complex(b, trie);
+            report_complex(b, rules.limit);
             return false;
         }
         if (is_host(host.name, '*'))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/trie.h"
 
+#include <apr_strings.h>
+
 static uint32_t add_node(mpol_trie *trie, const mpol_pattern *pattern) {
     mpol_trie_node_t *node = apr_array_push(trie->nodes);
     *node = (mpol_trie_node_t){.end = MPOL_NONE, .rest = MPOL_NONE, .pattern = pattern};
@@ -49,6 +51,9 @@ static uint32_t take_wild(mpol_trie *trie, uint32_t at, mpol_segment_type type,
 
 uint32_t *mpol_trie_slot(mpol_trie *trie, const mpol_pattern *pattern) {
     uint32_t at = MPOL_TRIE_ROOT;
+    mpol_trie_node_t *root = mpol_trie_node(trie, MPOL_TRIE_ROOT);
+    if (root->pattern == NULL)
+        root->pattern = pattern;
     for (int i = 0; i < pattern->segments->nelts; i++) {
         const mpol_segment *segment = MPOL_AT(pattern->segments, i, mpol_segment);
         if (segment->type == MPOL_SEGMENT_REST)
@@ -59,18 +64,53 @@ uint32_t *mpol_trie_slot(mpol_trie *trie, const mpol_pattern *pattern) {
     return &mpol_trie_node(trie, at)->end;
 }
 
-void mpol_trie_busiest(const mpol_trie *trie, const mpol_pattern *most[2]) {
-    const mpol_trie_node_t *first = NULL;
-    const mpol_trie_node_t *second = NULL;
-    for (int i = 1; i < trie->nodes->nelts; i++) {
-        const mpol_trie_node_t *node = MPOL_AT(trie->nodes, i, mpol_trie_node_t);
-        if (first == NULL || node->alive > first->alive) {
-            if (first == NULL || node->pattern != first->pattern)
-                second = first;
-            first = node;
-        } else if (node->pattern != first->pattern &&
-                   (second == NULL || node->alive > second->alive)) {
-            second = node;
+typedef struct pattern_load {
+    const mpol_pattern *pattern;
+    uint64_t states;
+    uint32_t here; /* in the trie that is being added */
+} pattern_load;
+
+mpol_trie_load mpol_trie_load_make(apr_pool_t *pool) {
+    return (mpol_trie_load){pool, apr_hash_make(pool),
+                            apr_array_make(pool, 16, sizeof(pattern_load))};
+}
+
+static pattern_load *load_of(mpol_trie_load *load, const mpol_pattern *pattern) {
+    uintptr_t found = (uintptr_t)apr_hash_get(load->of, &pattern, sizeof pattern);
+    if (found != 0)
+        return MPOL_AT(load->all, (int)(found - 1), pattern_load);
+    const mpol_pattern **key = apr_pmemdup(load->pool, &pattern, sizeof pattern);
+    apr_hash_set(load->of, key, sizeof *key, (void *)((uintptr_t)load->all->nelts + 1));
+    pattern_load *made = apr_array_push(load->all);
+    *made = (pattern_load){.pattern = pattern};
+    return made;
+}
+
+void mpol_trie_load_add(mpol_trie_load *load, const mpol_trie *trie) {
+    EACH (trie->nodes, mpol_trie_node_t, node) {
+        pattern_load *of = node->pattern != NULL ? load_of(load, node->pattern) : NULL;
+        if (of != NULL && node->alive > of->here)
+            of->here = node->alive;
+    }
+    EACH (trie->nodes, mpol_trie_node_t, node) {
+        pattern_load *of = node->pattern != NULL ? load_of(load, node->pattern) : NULL;
+        if (of != NULL) {
+            of->states += of->here;
+            of->here = 0;
+        }
+    }
+}
+
+void mpol_trie_busiest(const mpol_trie_load *load, const mpol_pattern *most[2]) {
+    const pattern_load *first = MPOL_AT(load->all, 0, pattern_load);
+    const pattern_load *second = NULL;
+    for (int i = 1; i < load->all->nelts; i++) {
+        const pattern_load *here = MPOL_AT(load->all, i, pattern_load);
+        if (here->states > first->states) {
+            second = first;
+            first = here;
+        } else if (second == NULL || here->states > second->states) {
+            second = here;
         }
     }
     most[0] = first->pattern;

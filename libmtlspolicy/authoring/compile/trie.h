@@ -18,7 +18,7 @@ typedef struct mpol_trie_node_t {
     uint32_t end;                  /* slot of the pattern that ends here, or MPOL_NONE */
     uint32_t rest;                 /* slot of the pattern that goes on with `**`, or MPOL_NONE */
     uint32_t alive;                /* states of the automaton that hold this node */
-    const mpol_pattern *pattern;   /* one that passes here */
+    const mpol_pattern *pattern;   /* the first that passes here; of the root NULL at first */
 } mpol_trie_node_t;
 
 typedef struct mpol_trie {
@@ -39,7 +39,21 @@ uint32_t *mpol_trie_slot(mpol_trie *trie, const mpol_pattern *pattern);
 /* The child behind a literal, or MPOL_NONE. */
 uint32_t mpol_trie_child(const mpol_trie_node_t *node, mpol_bytes literal);
 
-/* Patterns through the two nodes, below the first segment, that are alive in most states. */
-void mpol_trie_busiest(const mpol_trie *trie, const mpol_pattern *most[2]);
+/* In how many states patterns are alive, over several tries. */
+typedef struct mpol_trie_load {
+    apr_pool_t *pool;
+    apr_hash_t *of;          /* pattern -> index + 1 */
+    apr_array_header_t *all; /* one for each, in the order in which they came */
+} mpol_trie_load;
+
+mpol_trie_load mpol_trie_load_make(apr_pool_t *pool);
+
+/* Add what the patterns of a trie take: each as many as that one of its nodes that is alive in
+ * most. */
+void mpol_trie_load_add(mpol_trie_load *load, const mpol_trie *trie);
+
+/* The two that take most, of equal ones the earlier; twice the same when there is one only. At
+ * least one trie with a pattern must have been added. */
+void mpol_trie_busiest(const mpol_trie_load *load, const mpol_pattern *most[2]);
 
 #endif
