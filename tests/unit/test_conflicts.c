@@ -87,11 +87,48 @@ static void test_each_place_once(void **state) {
                         "/routes/a/paths/0/routes/a/paths/1");
 }
 
+/* `count` texts as members of a list. */
+static const char *many(const char *prefix, int count) {
+    apr_array_header_t *all = apr_array_make(support_pool(), count, sizeof(const char *));
+    for (int i = 0; i < count; i++)
+        APR_ARRAY_PUSH(all, const char *) = TEXT("\"%s%d\"", prefix, i);
+    return apr_array_pstrcat(support_pool(), all, ',');
+}
+
+static const char *product(int hosts, const char *methods, int paths) {
+    return document_places(document_with(
+        TEXT("\"routes\":{\"a\":{\"hosts\":[\"x\"],\"methods\":[\"M0\"],\"paths\":[\"/0\"]},\"b\":{"
+             "\"hosts\":[%s],\"methods\":[%s],\"paths\":[%s]}}",
+             many("h", hosts), methods, many("/", paths))));
+}
+
+/* A short document multiplies its lists; the route that does so is named, before anything is made
+ * of them. */
+static void test_lists_that_multiply(void **state) {
+    static const char large[] = "policy-too-large /routes/b";
+    (void)state;
+    assert_string_equal(product(1024, "\"M0\"", 1024), large); /* and the one of route a */
+    assert_string_equal(product(20000, "\"M0\"", 20000), large);
+    assert_string_equal(product(400, many("M", 400), 400), large);
+    assert_string_equal(product(64, many("M", 1024), 64), large);
+    assert_string_equal(product(64, many("M", 1023), 64), "");
+    assert_string_equal(product(1024, "\"*\"", 1025), large);
+    assert_string_equal(product(1023, "\"*\"", 1024), "");
+}
+
+/* What two routes with many hosts and methods claim is compared host by host. */
+static void test_many_conflicts(void **state) {
+    (void)state;
+    const char *route = TEXT("{\"hosts\":[%s],\"methods\":[%s],\"paths\":[\"/x\",\"/y\"]}",
+                             many("h", 100), many("M", 100));
+    assert_string_equal(places(route, route), "/routes/a/paths/0/routes/a/paths/1");
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conflicts),
-        cmocka_unit_test(test_no_conflicts),
-        cmocka_unit_test(test_each_place_once),
+        cmocka_unit_test(test_conflicts),       cmocka_unit_test(test_no_conflicts),
+        cmocka_unit_test(test_each_place_once), cmocka_unit_test(test_lists_that_multiply),
+        cmocka_unit_test(test_many_conflicts),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);
