@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* --- the universe --------------------------------------------------------------------------------
  */
@@ -481,6 +482,42 @@ static void test_4096_combinations_compile_and_4097_do_not(void **state) {
     expect_refused(any_of_names(many_more, 2), "c1");
 }
 
+/* Patterns of an issuer whose clients may have several names: `depth` that cross, `each` times. */
+static const char *crossing_any_of(int depth, int each) {
+    apr_array_header_t *parts = apr_array_make(support_pool(), depth, sizeof(const char *));
+    for (int i = 0; i < depth; i++) {
+        const char *name = "u:";
+        for (int k = 0; k < depth; k++)
+            name = apr_pstrcat(support_pool(), name, k == i ? "/a" : "/*", NULL);
+        for (int k = 0; k < each; k++)
+            APR_ARRAY_PUSH(parts, const char *) =
+                TEXT("%s\"i%02d-%02d\":{\"issuer\":\"c\",\"uri\":\"%s\"}",
+                     parts->nelts > 0 ? "," : "", i, k, name);
+    }
+    return document_with(TEXT("\"issuers\":{\"c\":{\"certificates\":[{\"pem\":\"$corp\"}],"
+                              "\"names\":[\"uri\"],\"any_of\":true}},\"identities\":{%s}",
+                              apr_array_pstrcat(support_pool(), parts, 0)));
+}
+
+static long memory_kib(void) {
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* One name already gives every set there is; no two of them make another. */
+static void test_unions_of_sets_that_are_closed(void **state) {
+    const int depth = support_is_slow() ? 6 : 12;
+    (void)state;
+    for (int each = 1; each <= 20; each += 19) {
+        long before = memory_kib();
+        const mpol_image *image = support_image(crossing_any_of(depth, each));
+        assert_int_equal(mpol_count(image, MPOL_CLASSES), 1 << depth);
+        if (!support_is_slow()) /* not a copy of every pair's union */
+            assert_true(memory_kib() - before < 200 * 1024);
+    }
+}
+
 /* Identities of one name, each with an attribute of its own. */
 static const char *by_attributes(int count, int more) {
     const char *identities = "";
@@ -557,6 +594,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_set_has_its_class),
         cmocka_unit_test(test_4096_combinations_compile_and_4097_do_not),
+        cmocka_unit_test(test_unions_of_sets_that_are_closed),
         cmocka_unit_test(test_conditions_count_too),
         cmocka_unit_test(test_pins_that_pair_up),
         cmocka_unit_test(test_a_large_policy_is_refused_soon),

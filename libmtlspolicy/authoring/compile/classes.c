@@ -156,16 +156,24 @@ static bool take_set(void *context, uint32_t issuer, uint32_t list) {
     return ++b->combinations <= MPOL_LIMIT_COMBINATIONS;
 }
 
-/* The union of two lists, numbered. */
-static uint32_t union_of(builder *b, uint32_t one, uint32_t other) {
-    mpol_bytes lists[2] = {*MPOL_AT(b->lists->items, (int)one, mpol_bytes),
-                           *MPOL_AT(b->lists->items, (int)other, mpol_bytes)};
-    apr_array_header_t *all = apr_array_make(b->pool, 8, sizeof(uint32_t));
-    for (int i = 0; i < 2; i++)
-        for (uint32_t k = 0; k < lists[i].len / sizeof(uint32_t); k++)
-            APR_ARRAY_PUSH(all, uint32_t) = ((const uint32_t *)(const void *)lists[i].data)[k];
-    mpol_list_settle(all);
-    return mpol_values_list(b->lists, all);
+/* The union of two lists of ascending numbers, in memory that is used again. */
+static void merge(mpol_bytes one, mpol_bytes other, apr_array_header_t *all) {
+    const uint32_t *a = (const uint32_t *)(const void *)one.data;
+    const uint32_t *b = (const uint32_t *)(const void *)other.data;
+    const uint32_t *a_end = a + one.len / sizeof(uint32_t);
+    const uint32_t *b_end = b + other.len / sizeof(uint32_t);
+    apr_array_clear(all);
+    while (a < a_end || b < b_end) {
+        bool take_a = b == b_end || (a < a_end && *a <= *b);
+        uint32_t next = take_a ? *a : *b;
+        a += a < a_end && *a == next;
+        b += b < b_end && *b == next;
+        APR_ARRAY_PUSH(all, uint32_t) = next;
+    }
+}
+
+static mpol_bytes list_at(const mpol_values *lists, uint32_t list) {
+    return *MPOL_AT(lists->items, (int)list, mpol_bytes);
 }
 
 /* Distinct numbers in the order in which they come. */
@@ -187,22 +195,59 @@ static number_set new_set(builder *b) {
     return (number_set){apr_hash_make(b->pool), apr_array_make(b->pool, 16, sizeof(uint32_t))};
 }
 
-/* All unions of up to `most` of the sets; false when they become too many to count. */
-static bool close_unions(builder *b, number_set *sets, uint32_t most) {
-    int base = sets->list->nelts;
-    int from = 0;
-    for (uint32_t round = 1; round < most && from < sets->list->nelts; round++) {
-        int to = sets->list->nelts;
-        for (int i = from; i < to; i++)
-            for (int k = 0; k < base; k++) {
-                uint32_t list = union_of(b, APR_ARRAY_IDX(sets->list, i, uint32_t),
-                                         APR_ARRAY_IDX(sets->list, k, uint32_t));
-                (void)add_number(b, sets, list);
-                if ((uint32_t)sets->list->nelts > b->allowed)
-                    return false;
-            }
-        from = to;
+static int by_length(const void *left, const void *right) {
+    const mpol_bytes *a = left;
+    const mpol_bytes *b = right;
+    return a->len < b->len ? -1 : a->len > b->len;
+}
+
+/* How many sets the unions of all of `sets` are, together with these; more than b->allowed when
+ * they become too many to count. Smaller ones come first: one that is a union of others is there
+ * already when its turn comes, and makes nothing new. */
+static uint32_t count_unions(builder *b, const number_set *sets) {
+    apr_pool_t *scratch;
+    if (apr_pool_create(&scratch, b->pool) != APR_SUCCESS)
+        return UINT32_MAX;
+    apr_array_header_t *base = apr_array_make(scratch, sets->list->nelts, sizeof(mpol_bytes));
+    apr_array_header_t *all = apr_array_make(scratch, 16, sizeof(uint32_t));
+    mpol_values *unions = mpol_values_make(scratch);
+    bool has_empty = false;
+    EACH (sets->list, uint32_t, list) {
+        APR_ARRAY_PUSH(base, mpol_bytes) = list_at(b->lists, *list);
+        has_empty = has_empty || list_at(b->lists, *list).len == 0;
     }
+    qsort(base->elts, (size_t)base->nelts, sizeof(mpol_bytes), by_length);
+    (void)mpol_values_id(unions, NULL, 0, NULL); /* the union of none, to begin with */
+    for (int i = 0; i < base->nelts && (uint32_t)unions->items->nelts <= b->allowed + 1; i++) {
+        const mpol_bytes *one = MPOL_AT(base, i, mpol_bytes);
+        int before = unions->items->nelts;
+        bool is_new;
+        (void)mpol_values_id(unions, one->data, one->len, &is_new);
+        for (int k = 1; is_new && k < before; k++) {
+            merge(*one, list_at(unions, (uint32_t)k), all);
+            (void)mpol_values_list(unions, all);
+        }
+    }
+    uint32_t count = (uint32_t)unions->items->nelts - !has_empty;
+    apr_pool_destroy(scratch);
+    return count;
+}
+
+/* All unions of the sets, of as many as a certificate has names; false when they become too many.
+ * (A set that takes more names makes 2^16 others that do not, which are too many.) */
+static bool close_unions(builder *b, number_set *sets) {
+    int base = sets->list->nelts;
+    uint32_t count = count_unions(b, sets);
+    apr_array_header_t *all = apr_array_make(b->pool, 16, sizeof(uint32_t));
+    if (count > b->allowed)
+        return false;
+    /* They are numbered in this order: the image's bytes depend on it. */
+    for (int i = 0; i < sets->list->nelts; i++)
+        for (int k = 0; k < base && (uint32_t)sets->list->nelts < count; k++) {
+            merge(list_at(b->lists, APR_ARRAY_IDX(sets->list, i, uint32_t)),
+                  list_at(b->lists, APR_ARRAY_IDX(sets->list, k, uint32_t)), all);
+            (void)add_number(b, sets, mpol_values_list(b->lists, all));
+        }
     return true;
 }
 
@@ -211,8 +256,7 @@ static bool named_sets(builder *b, uint32_t issuer, const mpol_name_set *first,
                        const mpol_name_set *end, number_set *sets) {
     for (; first < end; first++)
         (void)add_number(b, sets, first->identities);
-    return !MPOL_AT(b->model->issuers, (int)issuer, mpol_issuer)->any_of ||
-           close_unions(b, sets, MPOL_LIMIT_CLIENT_NAMES);
+    return !MPOL_AT(b->model->issuers, (int)issuer, mpol_issuer)->any_of || close_unions(b, sets);
 }
 
 /* All identities of an issuer that gives no names are in question for every certificate. */
