@@ -58,6 +58,21 @@ static void test_many_ways_to_one_group(void **state) {
         names_of(mpol_members_of_rule(members, MPOL_AT(model->rules, 0, mpol_rule))), "ab");
 }
 
+/* A group in several is one, whether its own list is known by then or not. */
+static void test_lists_that_are_known(void **state) {
+    const char *groups = "\"g\":[\"@h\",\"@i\",\"e\"],\"h\":[\"@j\",\"c\"],\"i\":[\"@j\"],"
+                         "\"j\":[\"b\",\"a\"]";
+    (void)state;
+    mpol_members *members = members_of(groups, "\"@g\"");
+    assert_string_equal(names_of(mpol_members_of(members, 3)), "ab");
+    assert_string_equal(names_of(mpol_members_of(members, 1)), "abc");
+    assert_string_equal(names_of(mpol_members_of(members, 0)), "abce");
+    assert_string_equal(names_of(mpol_members_of(members, 2)), "ab");
+    members = members_of(groups, "\"@g\"");
+    assert_string_equal(names_of(mpol_members_of(members, 0)), "abce");
+    assert_string_equal(names_of(mpol_members_of(members, 3)), "ab");
+}
+
 static void test_settled_lists(void **state) {
     static const uint32_t given[] = {7, 2, 7, 4000000000u, 0, 2};
     static const uint32_t settled[] = {0, 2, 7, 4000000000u};
@@ -76,6 +91,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested_groups),
         cmocka_unit_test(test_many_ways_to_one_group),
+        cmocka_unit_test(test_lists_that_are_known),
         cmocka_unit_test(test_settled_lists),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -18,6 +18,10 @@ typedef struct builder {
     apr_array_header_t **group_parents;   /* by group: the groups that name it */
     apr_array_header_t **identity_rules;  /* by identity: the rules that name it */
     apr_array_header_t **group_rules;
+    uint32_t *seen; /* by group: the last client that was found in it */
+    uint32_t client;
+    apr_array_header_t *groups; /* of the client in hand; and its rules */
+    apr_array_header_t *rules;
     apr_array_header_t **issuer_rules; /* by issuer: the rules for all of its clients */
     apr_array_header_t **rule_classes; /* by rule: route classes it names, but not for `*` */
     bool *is_public;                   /* by route class: opened to everyone */
@@ -51,6 +55,7 @@ static void index_subjects(builder *b) {
     b->identity_rules = make_lists(b->pool, model->identities->nelts);
     b->group_parents = make_lists(b->pool, model->groups->nelts);
     b->group_rules = make_lists(b->pool, model->groups->nelts);
+    b->seen = apr_pcalloc(b->pool, sizeof *b->seen * (size_t)(model->groups->nelts + 1));
     b->issuer_rules = make_lists(b->pool, model->issuers->nelts);
     for (int g = 0; g < model->groups->nelts; g++) {
         const mpol_group *group = MPOL_AT(model->groups, g, mpol_group);
@@ -69,18 +74,25 @@ static void index_subjects(builder *b) {
     }
 }
 
-/* All groups an identity is in, directly or through other groups. */
-static void add_groups(builder *b, uint32_t identity, apr_array_header_t *groups) {
-    int known = -1;
-    apr_array_cat(groups, b->identity_groups[identity]);
-    mpol_list_settle(groups);
-    /* Each round adds the parents of what is there, until nothing new comes. */
-    while (known != groups->nelts) {
-        known = groups->nelts;
-        for (int i = 0; i < known; i++)
-            apr_array_cat(groups, b->group_parents[APR_ARRAY_IDX(groups, i, uint32_t)]);
-        mpol_list_settle(groups);
+/* The groups of a list that the client in hand was not yet found in. */
+static void add_unseen(builder *b, const apr_array_header_t *list, apr_array_header_t *groups) {
+    EACH (list, uint32_t, group) {
+        if (b->seen[*group] == b->client)
+            continue;
+        b->seen[*group] = b->client;
+        APR_ARRAY_PUSH(groups, uint32_t) = *group;
     }
+}
+
+/* All groups that any of some identities is in, directly or through other groups. */
+static void find_groups(builder *b, const uint32_t *identities, uint32_t count,
+                        apr_array_header_t *groups) {
+    b->client++;
+    for (uint32_t i = 0; i < count; i++)
+        add_unseen(b, b->identity_groups[identities[i]], groups);
+    for (int i = 0; i < groups->nelts; i++) /* grows */
+        add_unseen(b, b->group_parents[APR_ARRAY_IDX(groups, i, uint32_t)], groups);
+    mpol_list_settle(groups);
 }
 
 /* By tag, the routes that have it. */
@@ -276,13 +288,16 @@ static bool row_of(builder *b, apr_array_header_t *rules, uint32_t *row) {
 /* Row and groups of a class: all rules for its identities, their groups and its issuer. */
 static bool fill_class(builder *b, mpol_class *class) {
     const mpol_bytes *list = MPOL_AT(b->matrix->lists->items, (int)class->identities, mpol_bytes);
-    apr_array_header_t *groups = new_list(b->pool);
-    apr_array_header_t *rules = apr_array_copy(b->pool, b->issuer_rules[class->issuer]);
-    for (uint32_t i = 0; i < list->len / sizeof(uint32_t); i++) {
-        uint32_t identity = ((const uint32_t *)(const void *)list->data)[i];
-        apr_array_cat(rules, b->identity_rules[identity]);
-        add_groups(b, identity, groups);
-    }
+    apr_array_header_t *groups = b->groups;
+    apr_array_header_t *rules = b->rules;
+    apr_array_clear(groups);
+    apr_array_clear(rules);
+    apr_array_cat(rules, b->issuer_rules[class->issuer]);
+    const uint32_t *identities = (const uint32_t *)(const void *)list->data;
+    uint32_t count = list->len / (uint32_t)sizeof(uint32_t);
+    for (uint32_t i = 0; i < count; i++)
+        apr_array_cat(rules, b->identity_rules[identities[i]]);
+    find_groups(b, identities, count, groups);
     for (int i = 0; i < groups->nelts; i++)
         apr_array_cat(rules, b->group_rules[APR_ARRAY_IDX(groups, i, uint32_t)]);
     class->groups = mpol_values_list(b->matrix->lists, groups);
@@ -331,6 +346,8 @@ mpol_matrix *mpol_matrix_build(apr_pool_t *pool, const mpol_model *model, mpol_c
     matrix->entries = apr_array_make(pool, 64, sizeof(mpol_entry));
     matrix->cells = mpol_values_make(pool);
     matrix->lists = lists;
+    b.groups = new_list(pool);
+    b.rules = new_list(pool);
     b.row_rules = mpol_values_make(pool);
     b.is_star = apr_pcalloc(pool, rules);
     b.weight = apr_pcalloc(pool, rules * sizeof *b.weight);

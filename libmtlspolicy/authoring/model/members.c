@@ -7,6 +7,8 @@ struct mpol_members {
     apr_pool_t *pool;
     const mpol_model *model;
     apr_array_header_t **lists; /* by group; NULL until it is asked for */
+    uint32_t *seen;             /* by group: the last walk that came there */
+    uint32_t walk;
 };
 
 static int by_number(const void *left, const void *right) {
@@ -28,23 +30,30 @@ void mpol_list_settle(apr_array_header_t *list) {
 mpol_members *mpol_members_make(apr_pool_t *pool, const mpol_model *model) {
     mpol_members *members = apr_palloc(pool, sizeof *members);
     size_t groups = (size_t)model->groups->nelts + 1;
-    *members = (mpol_members){pool, model, apr_pcalloc(pool, groups * sizeof *members->lists)};
+    *members = (mpol_members){.pool = pool,
+                              .model = model,
+                              .lists = apr_pcalloc(pool, groups * sizeof *members->lists),
+                              .seen = apr_pcalloc(pool, groups * sizeof *members->seen)};
     return members;
 }
 
-/* Walk down without recursion: `open` holds the groups that are still to be looked at. */
-static apr_array_header_t *collect(const mpol_members *members, uint32_t group) {
+/* Walk down without recursion, as far as to groups that were asked for before: `open` holds the
+ * groups that are still to be looked at. */
+static apr_array_header_t *collect(mpol_members *members, uint32_t group) {
     apr_array_header_t *list = apr_array_make(members->pool, 8, sizeof(uint32_t));
     apr_array_header_t *open = apr_array_make(members->pool, 8, sizeof(uint32_t));
-    size_t groups = (size_t)members->model->groups->nelts + 1;
-    bool *seen = apr_pcalloc(members->pool, groups * sizeof *seen);
+    members->walk++;
     APR_ARRAY_PUSH(open, uint32_t) = group;
     while (open->nelts > 0) {
         uint32_t here = *(uint32_t *)apr_array_pop(open);
         const mpol_group *of = MPOL_AT(members->model->groups, (int)here, mpol_group);
-        if (seen[here])
+        if (members->seen[here] == members->walk)
             continue;
-        seen[here] = true;
+        members->seen[here] = members->walk;
+        if (members->lists[here] != NULL) {
+            apr_array_cat(list, members->lists[here]);
+            continue;
+        }
         apr_array_cat(list, of->identities);
         apr_array_cat(open, of->groups);
     }
