@@ -87,12 +87,38 @@ static void test_settled_lists(void **state) {
     assert_memory_equal(list->elts, settled, sizeof settled);
 }
 
+static const char *merged(const char *one, const char *other) {
+    apr_array_header_t *lists[2];
+    const char *texts[2] = {one, other};
+    apr_array_header_t *all = apr_array_make(support_pool(), 1, sizeof(uint32_t));
+    const char *out = "";
+    APR_ARRAY_PUSH(all, uint32_t) = 99; /* left from before */
+    for (int i = 0; i < 2; i++) {
+        lists[i] = apr_array_make(support_pool(), 1, sizeof(uint32_t));
+        for (const char *c = texts[i]; *c != '\0'; c++)
+            APR_ARRAY_PUSH(lists[i], uint32_t) = (uint32_t)*c;
+    }
+    mpol_list_merge(mpol_list_bytes(lists[0]), mpol_list_bytes(lists[1]), all);
+    for (int i = 0; i < all->nelts; i++)
+        out = TEXT("%s%c", out, (int)APR_ARRAY_IDX(all, i, uint32_t));
+    return out;
+}
+
+static void test_merged_lists(void **state) {
+    (void)state;
+    assert_string_equal(merged("", ""), "");
+    assert_string_equal(merged("ac", ""), "ac");
+    assert_string_equal(merged("", "b"), "b");
+    assert_string_equal(merged("acd", "abe"), "abcde");
+    assert_string_equal(merged("xyz", "abc"), "abcxyz");
+    assert_string_equal(merged("abc", "abc"), "abc");
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nested_groups),
-        cmocka_unit_test(test_many_ways_to_one_group),
-        cmocka_unit_test(test_lists_that_are_known),
-        cmocka_unit_test(test_settled_lists),
+        cmocka_unit_test(test_nested_groups),        cmocka_unit_test(test_many_ways_to_one_group),
+        cmocka_unit_test(test_lists_that_are_known), cmocka_unit_test(test_settled_lists),
+        cmocka_unit_test(test_merged_lists),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

@@ -92,6 +92,46 @@ static void test_attributes(void **state) {
         "|ab|b|bc|c");
 }
 
+static const char *pins(const char *kind, int from, int to) {
+    apr_array_header_t *all = apr_array_make(support_pool(), 16, sizeof(const char *));
+    for (int i = from; i < to; i++)
+        APR_ARRAY_PUSH(all, const char *) = TEXT("\"%s:%064x\"", kind, i);
+    return apr_array_pstrcat(support_pool(), all, ',');
+}
+
+/* Pins of which the same identities have each are one case, however many: a pair of each two would
+ * be a million here. */
+static void test_many_pins_of_few(void **state) {
+    const int half = support_is_slow() ? 20 : 1000;
+    (void)state;
+    most = 64;
+    assert_string_equal(split(TEXT("\"a\":{\"issuer\":\"c\",\"pins\":[%s,%s]}",
+                                   pins("certificate", 0, half), pins("spki", 0, half))),
+                        "|a");
+    assert_string_equal(
+        split(
+            TEXT("\"a\":{\"issuer\":\"c\",\"pins\":[%s,%s]},\"b\":{\"issuer\":\"c\",\"pins\":[%s]}"
+                 ",\"d\":{\"issuer\":\"c\",\"pins\":[%s]}",
+                 pins("certificate", 0, half), pins("spki", 0, half),
+                 pins("certificate", half / 2, 2 * half), pins("spki", half, half + 1))),
+        "|a|ab|abd|ad|b|bd|d");
+}
+
+/* Devices with a pin, or a value, each: every one is a set, and not compared with each other. */
+static void test_a_fleet(void **state) {
+    const int fleet = support_is_slow() ? 50 : 2000;
+    apr_array_header_t *all = apr_array_make(support_pool(), fleet, sizeof(const char *));
+    (void)state;
+    for (int i = 0; i < fleet; i++)
+        APR_ARRAY_PUSH(all, const char *) =
+            TEXT("\"i%04d\":{\"issuer\":\"c\",\"attributes\":{\"2.5.4.10\":\"%d\"},\"pins\":[%s]}",
+                 i, i / 2, pins("spki", i, i + 1));
+    const mpol_image *image =
+        support_image(document_with(TEXT(DOCUMENT_ISSUER_OF("\"none\"") ",\"identities\":{%s}",
+                                         apr_array_pstrcat(support_pool(), all, ','))));
+    assert_int_equal(mpol_count(image, MPOL_CLASSES), fleet + 1);
+}
+
 /* Identities without conditions are left as they are. */
 static void test_nothing_to_split(void **state) {
     apr_array_header_t *none = apr_array_make(support_pool(), 1, sizeof(uint32_t));
@@ -123,6 +163,8 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pins),
         cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_many_pins_of_few),
+        cmocka_unit_test(test_a_fleet),
         cmocka_unit_test(test_nothing_to_split),
         cmocka_unit_test(test_the_taker_ends_it),
     };

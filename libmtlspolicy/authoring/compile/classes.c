@@ -68,27 +68,57 @@ static bool conditions_imply(const mpol_identity *narrow, const mpol_identity *w
 }
 
 static bool implies(const mpol_identity *narrow, const mpol_identity *wide) {
-    if (narrow->issuer != wide->issuer || narrow->has_name != wide->has_name)
+    if (narrow->issuer != wide->issuer || narrow->has_name != wide->has_name ||
+        !conditions_imply(narrow, wide))
         return false;
-    if (narrow->has_name && (!mpol_naming_equal(&narrow->pattern.naming, &wide->pattern.naming) ||
-                             !mpol_pattern_covers(&wide->pattern, &narrow->pattern)))
-        return false;
-    return conditions_imply(narrow, wide);
+    return !narrow->has_name ||
+           (mpol_naming_equal(&narrow->pattern.naming, &wide->pattern.naming) &&
+            mpol_pattern_covers(&wide->pattern, &narrow->pattern));
 }
 
-/* By issuer: the identities that others may imply without having their name: patterns, and those
- * that have none. */
-static apr_array_header_t **wide_identities(const builder *b) {
+/* The identities that others may imply without having their name: patterns, and those that have
+ * none. Only who has all pins of another can be implied by it, or who has none. */
+typedef struct wide_identities {
+    apr_array_header_t **without_pins; /* by issuer */
+    apr_hash_t *with_pin;              /* wide_pin -> list */
+} wide_identities;
+
+typedef struct wide_pin {
+    mpol_pin pin;
+    uint32_t issuer;
+} wide_pin;
+
+static wide_pin wide_pin_of(const mpol_identity *identity, int pin) {
+    return (wide_pin){*MPOL_AT(identity->pins, pin, mpol_pin), identity->issuer};
+}
+
+static void add_wide(builder *b, wide_identities *wide, uint32_t index) {
+    const mpol_identity *identity = identity_at(b, index);
+    if (identity->pins->nelts == 0)
+        APR_ARRAY_PUSH(wide->without_pins[identity->issuer], uint32_t) = index;
+    for (int i = 0; i < identity->pins->nelts; i++) {
+        wide_pin key = wide_pin_of(identity, i);
+        apr_array_header_t *list = apr_hash_get(wide->with_pin, &key, sizeof key);
+        if (list == NULL) {
+            list = apr_array_make(b->pool, 1, sizeof(uint32_t));
+            apr_hash_set(wide->with_pin, apr_pmemdup(b->pool, &key, sizeof key), sizeof key, list);
+        }
+        APR_ARRAY_PUSH(list, uint32_t) = index;
+    }
+}
+
+static wide_identities find_wide(builder *b) {
     size_t issuers = (size_t)b->model->issuers->nelts + 1;
-    apr_array_header_t **lists = apr_palloc(b->pool, issuers * sizeof *lists);
+    wide_identities wide = {apr_palloc(b->pool, issuers * sizeof(apr_array_header_t *)),
+                            apr_hash_make(b->pool)};
     for (size_t i = 0; i < issuers; i++)
-        lists[i] = apr_array_make(b->pool, 4, sizeof(uint32_t));
+        wide.without_pins[i] = apr_array_make(b->pool, 4, sizeof(uint32_t));
     for (int i = 0; i < b->model->identities->nelts; i++) {
         const mpol_identity *identity = identity_at(b, (uint32_t)i);
         if (!identity->has_name || identity->pattern.is_pattern)
-            APR_ARRAY_PUSH(lists[identity->issuer], uint32_t) = (uint32_t)i;
+            add_wide(b, &wide, (uint32_t)i);
     }
-    return lists;
+    return wide;
 }
 
 /* The identities of an exact name. */
@@ -116,29 +146,37 @@ static const mpol_exact *exact_of(const builder *b, const mpol_identity *identit
     return NULL;
 }
 
-static void add_implied(const builder *b, const mpol_identity *identity, const uint32_t *of,
-                        uint32_t count, apr_array_header_t *set) {
-    for (uint32_t i = 0; i < count; i++)
+static void add_implied(const builder *b, const mpol_identity *identity, mpol_bytes others,
+                        apr_array_header_t *set) {
+    const uint32_t *of = (const uint32_t *)(const void *)others.data;
+    for (uint32_t i = 0; i < others.len / sizeof(uint32_t); i++)
         if (implies(identity, identity_at(b, of[i])))
             APR_ARRAY_PUSH(set, uint32_t) = of[i];
 }
 
+static void add_implied_wide(const builder *b, const mpol_identity *identity,
+                             const wide_identities *wide, apr_array_header_t *set) {
+    add_implied(b, identity, mpol_list_bytes(wide->without_pins[identity->issuer]), set);
+    if (identity->pins->nelts == 0)
+        return;
+    wide_pin key = wide_pin_of(identity, 0);
+    const apr_array_header_t *list = apr_hash_get(wide->with_pin, &key, sizeof key);
+    if (list != NULL)
+        add_implied(b, identity, mpol_list_bytes(list), set);
+}
+
 /* The class of an identity and of what it implies. */
-static void add_single(builder *b, uint32_t index, apr_array_header_t **wide) {
+static void add_single(builder *b, uint32_t index, const wide_identities *wide) {
     const mpol_identity *identity = identity_at(b, index);
     apr_array_header_t *set = apr_array_make(b->pool, 2, sizeof(uint32_t));
-    const apr_array_header_t *others = wide[identity->issuer];
     APR_ARRAY_PUSH(set, uint32_t) = index;
     const mpol_exact *exact =
         identity->has_name && !identity->pattern.is_pattern ? exact_of(b, identity) : NULL;
-    if (exact != NULL) { /* patterns are among these */
-        mpol_bytes list = *MPOL_AT(b->lists->items, (int)exact->identities, mpol_bytes);
-        add_implied(b, identity, (const uint32_t *)(const void *)list.data,
-                    list.len / (uint32_t)sizeof(uint32_t), set);
-    } else {
-        add_implied(b, identity, (const uint32_t *)(const void *)others->elts,
-                    (uint32_t)others->nelts, set);
-    }
+    if (exact != NULL) /* patterns are among these */
+        add_implied(b, identity, *MPOL_AT(b->lists->items, (int)exact->identities, mpol_bytes),
+                    set);
+    else
+        add_implied_wide(b, identity, wide, set);
     mpol_list_settle(set);
     b->set_of[index] = mpol_values_list(b->lists, set);
     (void)add_class(b, identity->issuer, b->set_of[index]);
@@ -154,22 +192,6 @@ static bool take_set(void *context, uint32_t issuer, uint32_t list) {
     if (list == MPOL_LIST_EMPTY || !add_class(b, issuer, list))
         return true;
     return ++b->combinations <= MPOL_LIMIT_COMBINATIONS;
-}
-
-/* The union of two lists of ascending numbers, in memory that is used again. */
-static void merge(mpol_bytes one, mpol_bytes other, apr_array_header_t *all) {
-    const uint32_t *a = (const uint32_t *)(const void *)one.data;
-    const uint32_t *b = (const uint32_t *)(const void *)other.data;
-    const uint32_t *a_end = a + one.len / sizeof(uint32_t);
-    const uint32_t *b_end = b + other.len / sizeof(uint32_t);
-    apr_array_clear(all);
-    while (a < a_end || b < b_end) {
-        bool take_a = b == b_end || (a < a_end && *a <= *b);
-        uint32_t next = take_a ? *a : *b;
-        a += a < a_end && *a == next;
-        b += b < b_end && *b == next;
-        APR_ARRAY_PUSH(all, uint32_t) = next;
-    }
 }
 
 static mpol_bytes list_at(const mpol_values *lists, uint32_t list) {
@@ -224,7 +246,7 @@ static uint32_t count_unions(builder *b, const number_set *sets) {
         bool is_new;
         (void)mpol_values_id(unions, one->data, one->len, &is_new);
         for (int k = 1; is_new && k < before; k++) {
-            merge(*one, list_at(unions, (uint32_t)k), all);
+            mpol_list_merge(*one, list_at(unions, (uint32_t)k), all);
             (void)mpol_values_list(unions, all);
         }
     }
@@ -244,8 +266,8 @@ static bool close_unions(builder *b, number_set *sets) {
     /* They are numbered in this order: the image's bytes depend on it. */
     for (int i = 0; i < sets->list->nelts; i++)
         for (int k = 0; k < base && (uint32_t)sets->list->nelts < count; k++) {
-            merge(list_at(b->lists, APR_ARRAY_IDX(sets->list, i, uint32_t)),
-                  list_at(b->lists, APR_ARRAY_IDX(sets->list, k, uint32_t)), all);
+            mpol_list_merge(list_at(b->lists, APR_ARRAY_IDX(sets->list, i, uint32_t)),
+                            list_at(b->lists, APR_ARRAY_IDX(sets->list, k, uint32_t)), all);
             (void)add_number(b, sets, mpol_values_list(b->lists, all));
         }
     return true;
@@ -378,17 +400,16 @@ mpol_classes *mpol_classes_build(apr_pool_t *pool, const mpol_model *model,
                                  mpol_diagnostics *diagnostics) {
     mpol_classes *classes = apr_pcalloc(pool, sizeof *classes);
     builder b = {.pool = pool, .model = model, .names = names, .lists = lists, .classes = classes};
-    apr_array_header_t **wide;
     size_t identities = (size_t)model->identities->nelts + 1;
     classes->list = apr_array_make(pool, 64, sizeof(mpol_class));
     b.known = apr_hash_make(pool);
     b.set_of = apr_palloc(pool, identities * sizeof(uint32_t));
     b.allowed = MPOL_LIMIT_COMBINATIONS + 1 + (uint32_t)model->identities->nelts;
-    wide = wide_identities(&b);
+    wide_identities wide = find_wide(&b);
     for (int i = 0; i < model->issuers->nelts; i++)
         (void)add_class(&b, (uint32_t)i, MPOL_LIST_EMPTY);
     for (int i = 0; i < model->identities->nelts; i++)
-        add_single(&b, (uint32_t)i, wide);
+        add_single(&b, (uint32_t)i, &wide);
     if (!add_combinations(&b, diagnostics))
         return NULL;
     settle(&b);

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "model/members.h"
-#include "model/patterns.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -15,6 +14,7 @@ typedef struct splitter {
     mpol_values *lists;
     apr_array_header_t *sets; /* uint32_t */
     apr_hash_t *seen;
+    apr_array_header_t *joined; /* memory for one set */
     bool too_many;
 } splitter;
 
@@ -32,8 +32,7 @@ static void begin(splitter *s) {
     s->seen = apr_hash_make(s->pool);
 }
 
-static void add_set(splitter *s, apr_array_header_t *members) {
-    mpol_list_settle(members);
+static void add_set(splitter *s, const apr_array_header_t *members) {
     uint32_t list = mpol_values_list(s->lists, members);
     if (apr_hash_get(s->seen, &list, sizeof list) != NULL)
         return;
@@ -58,78 +57,93 @@ static const mpol_attribute *attribute_of(const mpol_identity *identity, mpol_by
     return NULL;
 }
 
-/* The members whose condition on the attribute holds when it has this value; NULL data: another
- * value than any that is asked for. */
-static void keep_with_value(splitter *s, const apr_array_header_t *members, mpol_bytes oid,
-                            mpol_bytes value) {
-    apr_array_header_t *kept = apr_array_make(s->pool, 4, sizeof(uint32_t));
-    for (int i = 0; i < members->nelts; i++) {
-        uint32_t index = APR_ARRAY_IDX(members, i, uint32_t);
-        const mpol_attribute *wanted = attribute_of(identity_at(s, index), oid);
-        if (wanted == NULL || (value.data != NULL && mpol_bytes_equal(wanted->value, value)))
-            APR_ARRAY_PUSH(kept, uint32_t) = index;
-    }
-    add_set(s, kept);
+/* Members by what they ask for; who asks for the same stands in one list. */
+typedef struct wanted {
+    apr_hash_t *of;
+    apr_array_header_t *lists; /* apr_array_header_t * of uint32_t, as they came */
+} wanted;
+
+static wanted new_wanted(splitter *s) {
+    return (wanted){apr_hash_make(s->pool),
+                    apr_array_make(s->pool, 4, sizeof(apr_array_header_t *))};
 }
 
+static void add_wanted(splitter *s, wanted *w, const void *key, apr_ssize_t len, uint32_t member) {
+    apr_array_header_t *list = apr_hash_get(w->of, key, len);
+    if (list == NULL) {
+        list = apr_array_make(s->pool, 1, sizeof(uint32_t));
+        apr_hash_set(w->of, key, len, list);
+        APR_ARRAY_PUSH(w->lists, apr_array_header_t *) = list;
+    }
+    if (list->nelts == 0 || APR_ARRAY_IDX(list, list->nelts - 1, uint32_t) != member)
+        APR_ARRAY_PUSH(list, uint32_t) = member;
+}
+
+/* The distinct lists of members, and before them nobody: what a value or digest makes of them that
+ * none of them asks for. */
+static mpol_values *choices_of(splitter *s, const wanted *w) {
+    mpol_values *choices = mpol_values_make(s->pool);
+    (void)mpol_values_id(choices, NULL, 0, NULL);
+    for (int i = 0; i < w->lists->nelts; i++)
+        (void)mpol_values_list(choices, APR_ARRAY_IDX(w->lists, i, apr_array_header_t *));
+    return choices;
+}
+
+/* Who asks for nothing, with each choice. */
 static void split_by_attribute(splitter *s, mpol_bytes oid) {
     apr_array_header_t *before = s->sets;
     begin(s);
     for (int i = 0; i < before->nelts && !s->too_many; i++) {
         apr_array_header_t *members = members_of(s, APR_ARRAY_IDX(before, i, uint32_t));
-        keep_with_value(s, members, oid, (mpol_bytes){NULL, 0});
-        for (int k = 0; k < members->nelts && !s->too_many; k++) {
-            const mpol_attribute *wanted =
-                attribute_of(identity_at(s, APR_ARRAY_IDX(members, k, uint32_t)), oid);
-            if (wanted != NULL)
-                keep_with_value(s, members, oid, wanted->value);
+        apr_array_header_t *others = apr_array_make(s->pool, 4, sizeof(uint32_t));
+        wanted values = new_wanted(s);
+        EACH (members, uint32_t, member) {
+            const mpol_attribute *value = attribute_of(identity_at(s, *member), oid);
+            if (value != NULL)
+                add_wanted(s, &values, value->value.data, value->value.len, *member);
+            else
+                APR_ARRAY_PUSH(others, uint32_t) = *member;
+        }
+        mpol_values *choices = choices_of(s, &values);
+        for (int k = 0; k < choices->items->nelts && !s->too_many; k++) {
+            mpol_list_merge(mpol_list_bytes(others), *MPOL_AT(choices->items, k, mpol_bytes),
+                            s->joined);
+            add_set(s, s->joined);
         }
     }
 }
 
-/* Every pin of a kind that a member has, once; and NULL for a digest that is none of them. */
-static apr_array_header_t *pins_of(splitter *s, const apr_array_header_t *members, uint32_t kind) {
-    apr_array_header_t *pins = apr_array_make(s->pool, 4, sizeof(const mpol_pin *));
-    apr_hash_t *seen = apr_hash_make(s->pool);
-    APR_ARRAY_PUSH(pins, const mpol_pin *) = NULL;
-    for (int i = 0; i < members->nelts; i++) {
-        const mpol_identity *identity = identity_at(s, APR_ARRAY_IDX(members, i, uint32_t));
-        for (int k = 0; k < identity->pins->nelts; k++) {
-            const mpol_pin *pin = MPOL_AT(identity->pins, k, mpol_pin);
-            if (pin->kind != kind || apr_hash_get(seen, pin->digest, sizeof pin->digest) != NULL)
-                continue;
-            apr_hash_set(seen, pin->digest, sizeof pin->digest, pin);
-            APR_ARRAY_PUSH(pins, const mpol_pin *) = pin;
+/* A certificate has one digest and one key: each pair of choices. */
+static void combine_pins(splitter *s, const apr_array_header_t *others,
+                         const mpol_values *certificates, const mpol_values *keys) {
+    apr_array_header_t *either = apr_array_make(s->pool, 4, sizeof(uint32_t));
+    for (int c = 0; c < certificates->items->nelts; c++)
+        for (int k = 0; k < keys->items->nelts && !s->too_many; k++) {
+            mpol_list_merge(*MPOL_AT(certificates->items, c, mpol_bytes),
+                            *MPOL_AT(keys->items, k, mpol_bytes), either);
+            mpol_list_merge(mpol_list_bytes(others), mpol_list_bytes(either), s->joined);
+            add_set(s, s->joined);
         }
-    }
-    return pins;
-}
-
-/* A certificate has one digest and one key: each pair of pins, one of them or none. */
-static void keep_pinned(splitter *s, const apr_array_header_t *members, const mpol_pin *one,
-                        const mpol_pin *other) {
-    apr_array_header_t *kept = apr_array_make(s->pool, 4, sizeof(uint32_t));
-    for (int i = 0; i < members->nelts; i++) {
-        uint32_t index = APR_ARRAY_IDX(members, i, uint32_t);
-        const mpol_identity *identity = identity_at(s, index);
-        if (identity->pins->nelts == 0 || (one != NULL && mpol_identity_has_pin(identity, one)) ||
-            (other != NULL && mpol_identity_has_pin(identity, other)))
-            APR_ARRAY_PUSH(kept, uint32_t) = index;
-    }
-    add_set(s, kept);
 }
 
 static void split_by_pins(splitter *s) {
     apr_array_header_t *before = s->sets;
     begin(s);
-    for (int i = 0; i < before->nelts; i++) {
+    for (int i = 0; i < before->nelts && !s->too_many; i++) {
         apr_array_header_t *members = members_of(s, APR_ARRAY_IDX(before, i, uint32_t));
-        apr_array_header_t *certificates = pins_of(s, members, MPOL_PIN_CERTIFICATE);
-        apr_array_header_t *keys = pins_of(s, members, MPOL_PIN_SPKI);
-        for (int c = 0; c < certificates->nelts; c++)
-            for (int k = 0; k < keys->nelts && !s->too_many; k++)
-                keep_pinned(s, members, APR_ARRAY_IDX(certificates, c, const mpol_pin *),
-                            APR_ARRAY_IDX(keys, k, const mpol_pin *));
+        apr_array_header_t *others = apr_array_make(s->pool, 4, sizeof(uint32_t));
+        wanted certificates = new_wanted(s);
+        wanted keys = new_wanted(s);
+        EACH (members, uint32_t, member) {
+            const mpol_identity *identity = identity_at(s, *member);
+            if (identity->pins->nelts == 0)
+                APR_ARRAY_PUSH(others, uint32_t) = *member;
+            EACH (identity->pins, mpol_pin, pin) {
+                add_wanted(s, pin->kind == MPOL_PIN_CERTIFICATE ? &certificates : &keys,
+                           pin->digest, sizeof pin->digest, *member);
+            }
+        }
+        combine_pins(s, others, choices_of(s, &certificates), choices_of(s, &keys));
     }
 }
 
@@ -163,21 +177,30 @@ static bool has_conditions(const mpol_model *model, const mpol_bytes *list) {
     return false;
 }
 
+static bool split(splitter *s, uint32_t issuer, uint32_t list, mpol_take_set take, void *context) {
+    bool pinned;
+    begin(s);
+    APR_ARRAY_PUSH(s->sets, uint32_t) = list;
+    apr_array_header_t *oids = oids_of(s, list, &pinned);
+    for (int i = 0; i < oids->nelts; i++)
+        split_by_attribute(s, *MPOL_AT(oids, i, mpol_bytes));
+    if (pinned)
+        split_by_pins(s);
+    for (int i = 0; i < s->sets->nelts; i++)
+        if (!take(context, issuer, APR_ARRAY_IDX(s->sets, i, uint32_t)))
+            return false;
+    return !s->too_many;
+}
+
 bool mpol_conditions_split(apr_pool_t *pool, const mpol_model *model, mpol_values *lists,
                            uint32_t issuer, uint32_t list, mpol_take_set take, void *context) {
-    splitter s = {.pool = pool, .model = model, .lists = lists};
-    bool pinned;
+    splitter s = {.model = model, .lists = lists};
     if (!has_conditions(model, MPOL_AT(lists->items, (int)list, mpol_bytes)))
         return take(context, issuer, list);
-    begin(&s);
-    APR_ARRAY_PUSH(s.sets, uint32_t) = list;
-    apr_array_header_t *oids = oids_of(&s, list, &pinned);
-    for (int i = 0; i < oids->nelts; i++)
-        split_by_attribute(&s, *MPOL_AT(oids, i, mpol_bytes));
-    if (pinned)
-        split_by_pins(&s);
-    for (int i = 0; i < s.sets->nelts; i++)
-        if (!take(context, issuer, APR_ARRAY_IDX(s.sets, i, uint32_t)))
-            return false;
-    return !s.too_many;
+    if (apr_pool_create(&s.pool, pool) != APR_SUCCESS)
+        return false;
+    s.joined = apr_array_make(s.pool, 16, sizeof(uint32_t));
+    bool taken = split(&s, issuer, list, take, context);
+    apr_pool_destroy(s.pool);
+    return taken;
 }

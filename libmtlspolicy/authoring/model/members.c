@@ -27,6 +27,25 @@ void mpol_list_settle(apr_array_header_t *list) {
     list->nelts = kept;
 }
 
+mpol_bytes mpol_list_bytes(const apr_array_header_t *list) {
+    return (mpol_bytes){(const uint8_t *)list->elts,
+                        (uint32_t)list->nelts * (uint32_t)sizeof(uint32_t)};
+}
+
+void mpol_list_merge(mpol_bytes one, mpol_bytes other, apr_array_header_t *all) {
+    const uint32_t *a = (const uint32_t *)(const void *)one.data;
+    const uint32_t *b = (const uint32_t *)(const void *)other.data;
+    const uint32_t *a_end = a + one.len / sizeof(uint32_t);
+    const uint32_t *b_end = b + other.len / sizeof(uint32_t);
+    apr_array_clear(all);
+    while (a < a_end || b < b_end) {
+        uint32_t next = b == b_end || (a < a_end && *a <= *b) ? *a : *b;
+        a += a < a_end && *a == next;
+        b += b < b_end && *b == next;
+        APR_ARRAY_PUSH(all, uint32_t) = next;
+    }
+}
+
 mpol_members *mpol_members_make(apr_pool_t *pool, const mpol_model *model) {
     mpol_members *members = apr_palloc(pool, sizeof *members);
     size_t groups = (size_t)model->groups->nelts + 1;

@@ -18,4 +18,10 @@ apr_array_header_t *mpol_members_of_rule(mpol_members *members, const mpol_rule 
 /* Sort numbers and keep each once. */
 void mpol_list_settle(apr_array_header_t *list);
 
+/* Make `all` the union of two lists of ascending numbers; it is none of the two. */
+void mpol_list_merge(mpol_bytes one, mpol_bytes other, apr_array_header_t *all);
+
+/* The bytes of a list. */
+mpol_bytes mpol_list_bytes(const apr_array_header_t *list);
+
 #endif
