@@ -83,6 +83,44 @@ static void test_only_so_many_are_kept(void **state) {
     assert_int_equal(found->errors, MPOL_DIAGNOSTICS_KEPT + 7);
 }
 
+static int count_of(const mpol_diagnostics *found, mpol_severity severity) {
+    int count = 0;
+    for (int i = 0; i < found->list->nelts; i++)
+        count += at(found, i)->severity == severity;
+    return count;
+}
+
+/* Of a thousand notes and warnings none hides an error; the last one makes room, a note first. */
+static void test_errors_are_kept_before_notes(void **state) {
+    mpol_diagnostics *found = make("x");
+    (void)state;
+    for (uint32_t i = 0; i < MPOL_DIAGNOSTICS_KEPT - 1; i++)
+        add(found, i % 2 == 0 ? MPOL_NOTE : MPOL_WARNING, MPOL_DIAGNOSTIC_PREFLIGHT_OPEN, i);
+    add(found, MPOL_WARNING, MPOL_DIAGNOSTIC_DENY_ENDS, 2000);
+    add(found, MPOL_ERROR, MPOL_DIAGNOSTIC_BAD_NAME, 500);
+    assert_int_equal(found->list->nelts, MPOL_DIAGNOSTICS_KEPT);
+    assert_int_equal(found->dropped, 1);
+    assert_int_equal(count_of(found, MPOL_ERROR), 1);
+    assert_int_equal(count_of(found, MPOL_NOTE), 499);
+    assert_int_equal(count_of(found, MPOL_WARNING), 500);
+    mpol_diagnostics_sort(found);
+    for (int i = 1; i < found->list->nelts; i++)
+        assert_true(at(found, i - 1)->offset <= at(found, i)->offset);
+    assert_int_equal(at(found, MPOL_DIAGNOSTICS_KEPT - 1)->offset, 2000);
+    assert_int_equal(at(found, MPOL_DIAGNOSTICS_KEPT - 2)->offset, 997); /* 998 was the last note */
+    for (int i = 0; i < 600; i++)
+        add(found, MPOL_WARNING, MPOL_DIAGNOSTIC_DENY_ENDS, 0);
+    assert_int_equal(count_of(found, MPOL_NOTE), 0);
+    assert_int_equal(count_of(found, MPOL_WARNING), 999);
+    for (int i = 0; i < MPOL_DIAGNOSTICS_KEPT + 5; i++)
+        add(found, MPOL_ERROR, MPOL_DIAGNOSTIC_BAD_TIME, 0);
+    add(found, MPOL_NOTE, MPOL_DIAGNOSTIC_PREFLIGHT_OPEN, 0);
+    add(found, MPOL_WARNING, MPOL_DIAGNOSTIC_DENY_ENDS, 0);
+    assert_int_equal(count_of(found, MPOL_ERROR), MPOL_DIAGNOSTICS_KEPT);
+    assert_int_equal(found->errors, MPOL_DIAGNOSTICS_KEPT + 6);
+    assert_int_equal(found->dropped, 1 + 600 + MPOL_DIAGNOSTICS_KEPT + 5 + 2);
+}
+
 static void test_printed_form(void **state) {
     char *text = NULL;
     size_t len = 0;
@@ -147,6 +185,7 @@ int main(void) {
         cmocka_unit_test(test_counts_by_severity),
         cmocka_unit_test(test_sorted_by_place),
         cmocka_unit_test(test_only_so_many_are_kept),
+        cmocka_unit_test(test_errors_are_kept_before_notes),
         cmocka_unit_test(test_printed_form),
         cmocka_unit_test(test_quotes_are_safe_to_print),
         cmocka_unit_test(test_quotes_are_cut),

@@ -27,8 +27,8 @@ static bool build_parts(apr_pool_t *pool, const mpol_model *model, mpol_diagnost
     return parts->matrix != NULL;
 }
 
-const mpol_bytes *mpol_compile(apr_pool_t *pool, const mpol_model *model,
-                               mpol_diagnostics *diagnostics) {
+static const mpol_bytes *make_image(apr_pool_t *pool, const mpol_model *model,
+                                    mpol_diagnostics *diagnostics) {
     mpol_image view;
     mpol_parts parts;
     if (!build_parts(pool, model, diagnostics, &parts))
@@ -45,4 +45,12 @@ const mpol_bytes *mpol_compile(apr_pool_t *pool, const mpol_model *model,
     report(diagnostics, "Please report this with the policy.",
            "The compiler made an image that its own check refuses.");
     return NULL;
+}
+
+const mpol_bytes *mpol_compile(apr_pool_t *pool, const mpol_model *model,
+                               mpol_diagnostics *diagnostics) {
+    const mpol_bytes *image = make_image(pool, model, diagnostics);
+    if (image == NULL)
+        mpol_diagnostics_sort(diagnostics); /* the reader's are there already */
+    return image;
 }

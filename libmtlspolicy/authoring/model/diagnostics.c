@@ -3,7 +3,9 @@
 
 #include <apr_strings.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const code_names[MPOL_DIAGNOSTIC_COUNT] = {
 #define DIAGNOSTIC_NAME(suffix, name) name,
@@ -52,6 +54,31 @@ static void locate(mpol_diagnostics *diagnostics, mpol_diagnostic *diagnostic) {
             diagnostic->column++;
 }
 
+/* Take out the last one of the least severity. */
+static void drop(mpol_diagnostics *diagnostics, mpol_severity severity) {
+    mpol_diagnostic *all = (mpol_diagnostic *)(void *)diagnostics->list->elts;
+    int i = diagnostics->list->nelts - 1;
+    while (all[i].severity != severity)
+        i--;
+    memmove(all + i, all + i + 1, sizeof *all * (size_t)(diagnostics->list->nelts - 1 - i));
+    diagnostics->list->nelts--;
+    diagnostics->kept[severity]--;
+}
+
+/* Is there room for one more, if need be in the place of one that weighs less? */
+static bool make_room(mpol_diagnostics *diagnostics, mpol_severity severity) {
+    mpol_severity least = MPOL_NOTE;
+    if (diagnostics->list->nelts < MPOL_DIAGNOSTICS_KEPT)
+        return true;
+    diagnostics->dropped++;
+    while (least < severity && diagnostics->kept[least] == 0)
+        least++;
+    if (least == severity)
+        return false;
+    drop(diagnostics, least);
+    return true;
+}
+
 void mpol_diagnostics_add(mpol_diagnostics *diagnostics, mpol_severity severity,
                           mpol_diagnostic_code code, uint32_t offset, const char *pointer,
                           const char *fix, const char *text, ...) {
@@ -60,10 +87,9 @@ void mpol_diagnostics_add(mpol_diagnostics *diagnostics, mpol_severity severity,
         diagnostics->errors++;
     if (severity == MPOL_WARNING)
         diagnostics->warnings++;
-    if (diagnostics->list->nelts >= MPOL_DIAGNOSTICS_KEPT) {
-        diagnostics->dropped++;
+    if (!make_room(diagnostics, severity))
         return;
-    }
+    diagnostics->kept[severity]++;
     mpol_diagnostic *diagnostic = apr_array_push(diagnostics->list);
     *diagnostic = (mpol_diagnostic){.code = code, .severity = severity, .offset = offset};
     va_start(args, text);

@@ -109,6 +109,7 @@ typedef struct mpol_diagnostics {
     uint32_t errors;
     uint32_t warnings;
     uint32_t dropped; /* beyond the most that are kept */
+    uint32_t kept[3]; /* by severity */
 } mpol_diagnostics;
 
 #define MPOL_DIAGNOSTICS_KEPT 1000
@@ -116,7 +117,9 @@ typedef struct mpol_diagnostics {
 /* An empty collection for `text`, which must outlive it. */
 mpol_diagnostics *mpol_diagnostics_make(apr_pool_t *pool, const char *file, mpol_bytes text);
 
-/* Add one at byte `offset`. `text` is a printf format; `pointer` and `fix` are copied. */
+/* Add one at byte `offset`. When there are MPOL_DIAGNOSTICS_KEPT, it takes the place of the last
+ * note, or else warning, if it weighs more than that. `text` is a printf format; `pointer` and
+ * `fix` are copied. */
 void mpol_diagnostics_add(mpol_diagnostics *diagnostics, mpol_severity severity,
                           mpol_diagnostic_code code, uint32_t offset, const char *pointer,
                           const char *fix, const char *text, ...) MPOL_PRINTF(7, 8);
