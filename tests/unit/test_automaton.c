@@ -204,6 +204,40 @@ static void test_most_alive(void **state) {
     }
 }
 
+/* States that cross, each with the same long literals: the check of an image would hash them all.
+ */
+static void test_literals_too_long_together(void **state) {
+    const int depth = 12;
+    apr_array_header_t *all = apr_array_make(support_pool(), 64, sizeof(const char *));
+    mpol_automaton_rules rules = {.first_only = true, .limit = mpol_automaton_limit(0)};
+    mpol_automaton *automaton = mpol_automaton_make(support_pool());
+    char *text = apr_palloc(support_pool(), 8001);
+    (void)state;
+    if (support_is_slow())
+        return;
+    memset(text, 'x', 8000);
+    text[8000] = '\0';
+    for (int i = 0; i < depth; i++) {
+        const char *path = "";
+        for (int k = 0; k < depth; k++)
+            path = apr_pstrcat(support_pool(), path, k == i ? "/x" : "/*", NULL);
+        APR_ARRAY_PUSH(all, const char *) = TEXT("\"%s\"", path);
+    }
+    for (int i = 0; i < 40; i++) {
+        const char *path = "";
+        for (int k = 0; k < depth; k++)
+            path = apr_pstrcat(support_pool(), path, "/*", NULL);
+        APR_ARRAY_PUSH(all, const char *) = TEXT("\"%s/%d%s\"", path, i, text);
+    }
+    assert_int_equal(mpol_automaton_add(automaton, trie_of("\"/ab/cd\",\"/ab/*\""), &rules), 0);
+    assert_int_equal(automaton->literal_bytes, 4);
+    assert_false(mpol_automaton_is_large(automaton));
+    assert_int_equal(
+        mpol_automaton_add(automaton, trie_of(apr_array_pstrcat(support_pool(), all, ',')), &rules),
+        MPOL_NONE);
+    assert_true(mpol_automaton_is_large(automaton));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_pattern_counts),
@@ -213,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_what_cannot_win_is_dropped),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_most_alive),
+        cmocka_unit_test(test_literals_too_long_together),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

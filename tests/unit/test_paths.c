@@ -407,6 +407,51 @@ static void test_long_patterns(void **state) {
         (void)compiles(long_crossing(63, literals), (uint64_t)literals * 64);
 }
 
+/* `routes` that share `hosts` hosts and have `each` long literals in paths that begin alike. */
+static const char *long_routes(int routes, int hosts, int each) {
+    apr_array_header_t *all = apr_array_make(support_pool(), 16, sizeof(const char *));
+    apr_array_header_t *names = apr_array_make(support_pool(), 16, sizeof(const char *));
+    char *text = apr_palloc(support_pool(), 8001);
+    memset(text, 'x', 8000);
+    text[8000] = '\0';
+    for (int h = 0; h < hosts; h++)
+        APR_ARRAY_PUSH(names, const char *) = TEXT("\"h%d\"", h);
+    for (int r = 0; r < routes; r++) {
+        apr_array_header_t *list = apr_array_make(support_pool(), 16, sizeof(const char *));
+        for (int i = 0; i < each; i++)
+            APR_ARRAY_PUSH(list, const char *) = TEXT("\"/%d-%d-%s/*\"", r, i, text);
+        APR_ARRAY_PUSH(all, const char *) =
+            TEXT("\"r%d\":{\"hosts\":[%s],\"methods\":[\"GET\"],\"paths\":[%s]}", r,
+                 apr_array_pstrcat(support_pool(), names, ','),
+                 apr_array_pstrcat(support_pool(), list, ','));
+    }
+    return apr_array_pstrcat(support_pool(), all, ',');
+}
+
+/* The server refuses an image in which it had to hash more than 1 GiB; none is made, and where that
+ * is plain from one route, not even the states. */
+static void test_literals_that_multiply(void **state) {
+    static const struct {
+        int routes;
+        int hosts;
+        int each;
+    } rows[] = {{1, 1100, 130}, {2, 1100, 66}};
+    (void)state;
+    for (size_t i = 0; i < (support_is_slow() ? 1 : COUNT_OF(rows)); i++) {
+        mpol_diagnostics *found =
+            build(TEXT("%s," ROUTE("a", "\"h1\"", "\"GET\"", "\"/short\""),
+                       long_routes(rows[i].routes, rows[i].hosts, rows[i].each)));
+        assert_null(paths);
+        assert_int_equal(found->list->nelts, 1);
+        const mpol_diagnostic *d = MPOL_AT(found->list, 0, mpol_diagnostic);
+        assert_int_equal(d->code, MPOL_DIAGNOSTIC_POLICY_TOO_LARGE);
+        assert_string_equal(d->pointer, "/routes/r0");
+    }
+    build(long_routes(1, 20, 20));
+    assert_non_null(paths);
+    assert_true(automaton->literal_bytes > 20 * 20 * 8000);
+}
+
 /* Many patterns that do not cross may take many states. */
 static void test_many_plain_patterns(void **state) {
     const int count = support_is_slow() ? 500 : 6000;
@@ -433,6 +478,7 @@ int main(void) {
         cmocka_unit_test(test_each_host_that_is_too_complex),
         cmocka_unit_test(test_prefixes_over_crossing_patterns),
         cmocka_unit_test(test_long_patterns),
+        cmocka_unit_test(test_literals_that_multiply),
         cmocka_unit_test(test_many_plain_patterns),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/compile.h"
 
+#include "base/limits.h"
 #include "compile/emit.h"
 #include "image/check.h"
 
@@ -27,11 +28,35 @@ static bool build_parts(apr_pool_t *pool, const mpol_model *model, mpol_diagnost
     return parts->matrix != NULL;
 }
 
+/* Would the check of the image hash too much (reported)? */
+static bool is_too_much_work(const mpol_parts *parts, mpol_diagnostics *diagnostics) {
+    uint64_t paths = parts->automaton->literal_bytes; /* those of names among them */
+    uint64_t others = 0;
+    EACH (parts->paths->hosts, mpol_host, host) {
+        others += host->name.len;
+    }
+    EACH (parts->names->exact, mpol_exact, exact) {
+        others += exact->value.len;
+    }
+    EACH (parts->classes->list, mpol_class, class) {
+        others += MPOL_AT(parts->lists->items, (int)class->identities, mpol_bytes)->len /
+                  sizeof(uint32_t);
+    }
+    if (paths + others <= MPOL_LIMIT_HASH_WORK)
+        return false;
+    if (paths > others && parts->model->routes->nelts > 0)
+        mpol_paths_report_large(parts->model, diagnostics);
+    else
+        report(diagnostics, "Split it into policies of several virtual hosts.",
+               "Names and sets of identities are longer together than the server checks.");
+    return true;
+}
+
 static const mpol_bytes *make_image(apr_pool_t *pool, const mpol_model *model,
                                     mpol_diagnostics *diagnostics) {
     mpol_image view;
     mpol_parts parts;
-    if (!build_parts(pool, model, diagnostics, &parts))
+    if (!build_parts(pool, model, diagnostics, &parts) || is_too_much_work(&parts, diagnostics))
         return NULL;
     const mpol_bytes *image = mpol_emit(pool, &parts);
     if (image == NULL) {

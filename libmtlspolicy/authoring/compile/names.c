@@ -227,6 +227,16 @@ static void report_pair(builder *b, const char *whose, const mpol_pattern *const
                          mpol_quote(b->pool, most[1]->text));
 }
 
+static void report_large(builder *b, mpol_diagnostics *diagnostics) {
+    const mpol_issuer *issuer = MPOL_AT(b->model->issuers, (int)b->issuer, mpol_issuer);
+    mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_POLICY_TOO_LARGE,
+                         issuer->place.offset, b->model->pointer(b->pool, &issuer->place),
+                         "Write its patterns with fewer wildcards before long literals.",
+                         "With the names of issuer \"%s\" all patterns together are longer than "
+                         "the server checks.",
+                         mpol_quote(b->pool, issuer->name));
+}
+
 /* Issuers with a kind of name that is too complex by itself; or, where there is none, what
  * contributes most to all of them together. */
 static void report_complex(builder *b, apr_array_header_t **identities,
@@ -280,7 +290,10 @@ mpol_names_table *mpol_names_build(mpol_automaton *automaton, const mpol_model *
     b.limit = table->first_state + mpol_automaton_limit(segments_of(model));
     b.seen = apr_hash_make(pool);
     if (!add_namings(&b, identities)) {
-        report_complex(&b, identities, diagnostics);
+        if (mpol_automaton_is_large(automaton))
+            report_large(&b, diagnostics);
+        else
+            report_complex(&b, identities, diagnostics);
         return NULL;
     }
     qsort(table->exact->elts, (size_t)table->exact->nelts, sizeof(mpol_exact), by_exact);

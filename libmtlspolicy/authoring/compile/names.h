@@ -43,7 +43,8 @@ typedef struct mpol_name_set {
 } mpol_name_set;
 
 /* Put the states of all patterns behind those of the paths; lists are numbered in `lists`. NULL
- * when they would take too many: reported as names-too-complex. */
+ * when they would take too many: reported as names-too-complex, or, for their length, as
+ * policy-too-large. */
 mpol_names_table *mpol_names_build(mpol_automaton *automaton, const mpol_model *model,
                                    mpol_values *lists, mpol_diagnostics *diagnostics);
 

@@ -36,8 +36,12 @@ typedef struct mpol_paths {
 } mpol_paths;
 
 /* Put the states of all hosts into `automaton`, which is empty. NULL when the patterns would take
- * too many: reported as route-too-complex, with the two patterns that contribute most. */
+ * too many: reported as route-too-complex, with the two patterns that contribute most; or when
+ * their literals are too long: reported as policy-too-large. */
 mpol_paths *mpol_paths_build(mpol_automaton *automaton, const mpol_model *model,
                              mpol_diagnostics *diagnostics);
+
+/* Report policy-too-large at the route whose literals are longest for all of its hosts. */
+void mpol_paths_report_large(const mpol_model *model, mpol_diagnostics *diagnostics);
 
 #endif

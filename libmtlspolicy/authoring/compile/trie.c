@@ -14,6 +14,7 @@ static uint32_t add_node(mpol_trie *trie, const mpol_pattern *pattern) {
 mpol_trie *mpol_trie_make(apr_pool_t *pool) {
     mpol_trie *trie = apr_palloc(pool, sizeof *trie);
     trie->pool = pool;
+    trie->literal_bytes = 0;
     trie->nodes = apr_array_make(pool, 16, sizeof(mpol_trie_node_t));
     (void)add_node(trie, NULL);
     return trie;
@@ -31,6 +32,7 @@ static uint32_t take_literal(mpol_trie *trie, uint32_t at, const mpol_segment *s
     if (child != MPOL_NONE)
         return child;
     child = add_node(trie, pattern);
+    trie->literal_bytes += segment->literal.len;
     mpol_trie_node_t *node = mpol_trie_node(trie, at);
     if (node->children == NULL)
         node->children = apr_hash_make(trie->pool);

@@ -24,6 +24,7 @@ typedef struct mpol_trie_node_t {
 typedef struct mpol_trie {
     apr_pool_t *pool;
     apr_array_header_t *nodes; /* mpol_trie_node_t */
+    uint64_t literal_bytes;    /* of all literal children: each is at least one edge of a state */
 } mpol_trie;
 
 mpol_trie *mpol_trie_make(apr_pool_t *pool);
