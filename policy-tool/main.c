@@ -3,6 +3,7 @@
 
 #include <apr_general.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const tool_verb *const verbs[] = {&tool_check, &tool_compile, &tool_show, &tool_fmt,
@@ -52,12 +53,18 @@ static int close_output(int status) {
     return TOOL_TROUBLE;
 }
 
+/* Pools without such a function return NULL, which nobody looks for. */
+static int stop_without_memory(int status) {
+    (void)status;
+    (void)fputs("mtls-policy: out of memory\n", stderr);
+    exit(TOOL_TROUBLE);
+}
+
 int main(int argc, char **argv) {
     apr_pool_t *pool;
-    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
-        (void)fprintf(stderr, "mtls-policy: no memory\n");
-        return TOOL_TROUBLE;
-    }
+    if (apr_initialize() != APR_SUCCESS ||
+        apr_pool_create_ex(&pool, NULL, stop_without_memory, NULL) != APR_SUCCESS)
+        return stop_without_memory(APR_ENOMEM);
     int status = close_output(run(pool, argc, argv));
     apr_pool_destroy(pool);
     apr_terminate();

@@ -218,6 +218,25 @@ def test_no_room_leaves_the_old_file():
     only_the_old_file(folder)
 
 
+@test_each(('check',), ('compile', '-o', '{folder}/out'))
+def test_no_memory_is_trouble(*call):
+    folder = folder_with()
+    policy = folder / 'wide.json'
+    policy.write_text(json.dumps({'name': 'wide', 'routes': {'r': {
+        'hosts': [f'h{n}.example' for n in range(400)], 'methods': ['GET'], 'paths': [f'/p{n}' for n in range(400)]}}}))
+    arguments = [part.format(folder=folder) for part in call] + [str(policy)]
+
+    def little_memory():
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+
+    if run('--version', preexec_fn=little_memory).returncode == 0:  # a sanitizer reserves more than that
+        done = expect(run(*arguments, preexec_fn=little_memory), TROUBLE, err=b'out of memory')
+        silent(done.stdout, done)
+    policy.unlink()
+    only_the_old_file(folder)
+
+
 @test
 def test_a_folder_that_takes_no_files():
     expect(run('compile', 'good.json', '-o', '/proc/policy'), TROUBLE, err=b'/proc/policy cannot be written')

@@ -3,6 +3,7 @@
 #define MPOL_COMPILE_BUFFER_H
 /* A growing piece of the image; malloc, because pools do not grow in place. */
 
+#include <apr_pools.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@ typedef struct mpol_buffer {
     uint8_t *data; /* owned: free it */
     size_t len;    /* in bytes */
     size_t room;
+    apr_pool_t *pool; /* whose abort function is called when there is no memory; may be NULL */
 } mpol_buffer;
 
 void mpol_put_bytes(mpol_buffer *out, const void *bytes, size_t len);

@@ -186,6 +186,8 @@ const mpol_bytes *mpol_emit(apr_pool_t *pool, const mpol_parts *parts) {
     e->model = parts->model;
     e->captures = mpol_captures_make(pool, parts->model);
     e->members = mpol_members_make(pool, parts->model);
+    for (int i = 0; i < MPOL_SECTION_COUNT; i++)
+        e->section[i].pool = pool;
     apr_pool_cleanup_register(pool, e, free_sections, apr_pool_cleanup_null);
     collect_strings(e);
     emit_strings(e);
