@@ -222,8 +222,10 @@ def test_no_room_leaves_the_old_file():
 def test_no_memory_is_trouble(*call):
     folder = folder_with()
     policy = folder / 'wide.json'
-    policy.write_text(json.dumps({'name': 'wide', 'routes': {'r': {
-        'hosts': [f'h{n}.example' for n in range(400)], 'methods': ['GET'], 'paths': [f'/p{n}' for n in range(400)]}}}))
+    hosts = [f'h{n}.example' for n in range(400)]
+    routes = {f'own{n}': {'hosts': [host], 'methods': ['GET'], 'paths': ['/']} for n, host in enumerate(hosts)}
+    routes['all'] = {'hosts': hosts, 'methods': ['GET'], 'paths': [f'/p{n}' for n in range(400)]}
+    policy.write_text(json.dumps({'name': 'wide', 'routes': routes}))
     arguments = [part.format(folder=folder) for part in call] + [str(policy)]
 
     def little_memory():

@@ -410,7 +410,7 @@ static policy draw_policy(uint64_t *state) {
     policy p = {0};
     uint32_t kinds = 1 + document_random(state, 7);
     p.none = document_random(state, 8) == 0;
-    p.any_of = document_random(state, 2) == 0;
+    p.any_of = document_random(state, 2) == 0 && !p.none;
     p.kinds[MPOL_NAME_SPIFFE] = (kinds & 1) != 0;
     p.kinds[MPOL_NAME_DNS] = (kinds & 2) != 0;
     p.kinds[MPOL_NAME_CN] = (kinds & 4) != 0;

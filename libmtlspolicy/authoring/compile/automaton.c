@@ -11,7 +11,7 @@
 /* At most this many states, or 16 for each segment of the patterns if that is more. */
 enum { STATES_ALWAYS = 65536, STATES_PER_SEGMENT = 16, MOST_ALIVE = 1024 };
 /* An array of APR grows no further: it counts its bytes in an int. */
-enum { MOST_EDGES = 1 << 25 };
+enum { MOST_EDGES = 1 << 25, MOST_STATES = 1 << 24 };
 
 /* A state of the determinised automaton is the list of trie nodes where a text may stand, the most
  * specific way there first, and the slots of the `**` passed on the way. Where only the first
@@ -43,7 +43,8 @@ mpol_automaton *mpol_automaton_make(apr_pool_t *pool) {
 }
 
 bool mpol_automaton_is_large(const mpol_automaton *automaton) {
-    return automaton->literal_bytes > MPOL_LIMIT_HASH_WORK || automaton->edges->nelts >= MOST_EDGES;
+    return automaton->literal_bytes > MPOL_LIMIT_HASH_WORK ||
+           automaton->edges->nelts >= MOST_EDGES || automaton->states->nelts >= MOST_STATES;
 }
 
 uint32_t mpol_automaton_limit(uint64_t segments) {
@@ -74,7 +75,7 @@ static uint32_t state_of(builder *b, const position *where) {
     if (where->nodes->nelts == 0)
         return MPOL_NONE;
     if ((uint32_t)b->automaton->states->nelts >= b->rules->limit ||
-        where->nodes->nelts > MOST_ALIVE) {
+        mpol_automaton_is_large(b->automaton) || where->nodes->nelts > MOST_ALIVE) {
         b->exceeded = true;
         return MPOL_NONE;
     }

@@ -6,11 +6,19 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
+/* Hosts that the same routes list: they have the same patterns, and share their states. */
+typedef struct host_set {
+    apr_array_header_t *hosts;  /* mpol_bytes, in byte order */
+    apr_array_header_t *routes; /* uint32_t, ascending */
+    mpol_trie *trie;
+    uint64_t segments; /* of all patterns */
+} host_set;
+
 typedef struct builder {
     apr_pool_t *pool;
     const mpol_model *model;
     mpol_paths *paths;
-    apr_hash_t *tries; /* host -> mpol_trie */
+    apr_array_header_t *sets; /* host_set, by their first host */
     uint64_t literal_bytes;
     mpol_diagnostics *diagnostics;
 } builder;
@@ -48,17 +56,6 @@ static void add_pattern(builder *b, mpol_trie *trie, const mpol_pattern *pattern
     add_methods(endpoint, route, index, pattern);
 }
 
-static mpol_trie *trie_of(builder *b, const mpol_bytes *host) {
-    mpol_trie *trie = apr_hash_get(b->tries, host->data, host->len);
-    if (trie != NULL)
-        return trie;
-    trie = mpol_trie_make(b->pool);
-    apr_hash_set(b->tries, host->data, host->len, trie);
-    *(mpol_host *)apr_array_push(b->paths->hosts) =
-        (mpol_host){*host, mpol_bytes_hash(*host), MPOL_NONE};
-    return trie;
-}
-
 static int by_text(const void *left, const void *right) {
     return mpol_bytes_compare(((const mpol_pattern *)left)->text,
                               ((const mpol_pattern *)right)->text);
@@ -85,75 +82,69 @@ static void sort(apr_array_header_t *array, int (*order)(const void *, const voi
     qsort(array->elts, (size_t)array->nelts, (size_t)array->elt_size, order);
 }
 
-/* The check of an image hashes each literal of each host: what it would refuse is not made. */
+/* The check of an image hashes each literal of each set: what it would refuse is not made. */
 static bool is_large(const builder *b) {
     return b->literal_bytes > MPOL_LIMIT_HASH_WORK;
 }
 
-static uint64_t literals_of(const mpol_route *route) {
-    uint64_t bytes = 0;
-    EACH (route->patterns, mpol_pattern, pattern) {
-        EACH (pattern->segments, mpol_segment, segment) {
-            bytes += segment->literal.len;
-        }
-    }
-    return bytes * (uint64_t)route->hosts->nelts;
-}
-
-/* The literals of the patterns of a route, which begin alike, without those they share. */
-static uint64_t shared_literals_of(apr_pool_t *pool, const mpol_route *route) {
-    mpol_trie *trie = mpol_trie_make(pool);
-    EACH (route->patterns, mpol_pattern, pattern) {
-        (void)mpol_trie_slot(trie, pattern);
-    }
-    return trie->literal_bytes;
-}
-
-/* Each host has at least the literals of that of its routes which has most. Known without the tries
- * of all hosts, which take long where they are too large. */
-static void count_at_least(builder *b) {
-    uint64_t most = 0;
-    apr_hash_t *of_host = apr_hash_make(b->pool);
-    EACH (b->model->routes, mpol_route, route) {
-        most += literals_of(route);
-    }
-    if (most <= MPOL_LIMIT_HASH_WORK)
-        return;
-    EACH (b->model->routes, mpol_route, route) {
-        uint64_t bytes = shared_literals_of(b->pool, route);
-        EACH (route->hosts, mpol_bytes, host) {
-            uint64_t *known = apr_hash_get(of_host, host->data, host->len);
-            if (known == NULL) {
-                known = apr_pcalloc(b->pool, sizeof *known);
-                apr_hash_set(of_host, host->data, host->len, known);
-            }
-            b->literal_bytes += bytes > *known ? bytes - *known : 0;
-            *known = bytes > *known ? bytes : *known;
-        }
-    }
-}
-
-/* Routes come by name, hosts and patterns are taken in byte order, so the order in which a document
- * lists them leaves no trace. */
-static uint64_t add_routes(builder *b) {
-    uint64_t segments = 0;
-    for (int r = 0; r < b->model->routes->nelts && !is_large(b); r++) {
+/* The routes of each host (host -> array of uint32_t), and the hosts in byte order. Patterns are
+ * put into that order, too, so that the one in which a document lists them leaves no trace. */
+static apr_hash_t *routes_of_hosts(const builder *b, apr_array_header_t *hosts) {
+    apr_hash_t *lists = apr_hash_make(b->pool);
+    for (int r = 0; r < b->model->routes->nelts; r++) {
         const mpol_route *route = MPOL_AT(b->model->routes, r, mpol_route);
         sort(route->hosts, by_bytes);
         sort(route->patterns, by_text);
-        for (int h = 0; h < route->hosts->nelts && !is_large(b); h++) {
-            mpol_trie *trie = trie_of(b, MPOL_AT(route->hosts, h, mpol_bytes));
-            for (int p = 0; p < route->patterns->nelts; p++) {
-                const mpol_pattern *pattern = MPOL_AT(route->patterns, p, mpol_pattern);
-                add_pattern(b, trie, pattern, route, (uint32_t)r);
-                segments += (uint64_t)pattern->segments->nelts;
+        EACH (route->hosts, mpol_bytes, host) {
+            apr_array_header_t *list = apr_hash_get(lists, host->data, host->len);
+            if (list == NULL) {
+                list = apr_array_make(b->pool, 4, sizeof(uint32_t));
+                apr_hash_set(lists, host->data, host->len, list);
+                APR_ARRAY_PUSH(hosts, mpol_bytes) = *host;
             }
+            APR_ARRAY_PUSH(list, uint32_t) = (uint32_t)r;
         }
     }
+    sort(hosts, by_bytes);
+    return lists;
+}
+
+static void collect_sets(builder *b) {
+    apr_array_header_t *hosts = apr_array_make(b->pool, 16, sizeof(mpol_bytes));
+    apr_hash_t *lists = routes_of_hosts(b, hosts);
+    apr_hash_t *known = apr_hash_make(b->pool); /* routes -> index + 1 */
+    EACH (hosts, mpol_bytes, host) {
+        apr_array_header_t *routes = apr_hash_get(lists, host->data, host->len);
+        apr_ssize_t size = (apr_ssize_t)routes->nelts * (apr_ssize_t)sizeof(uint32_t);
+        uintptr_t number = (uintptr_t)apr_hash_get(known, routes->elts, size);
+        if (number == 0) {
+            *(host_set *)apr_array_push(b->sets) = (host_set){
+                apr_array_make(b->pool, 2, sizeof(mpol_bytes)), routes, mpol_trie_make(b->pool), 0};
+            number = (uintptr_t)b->sets->nelts;
+            apr_hash_set(known, routes->elts, size, (void *)number);
+        }
+        APR_ARRAY_PUSH(MPOL_AT(b->sets, (int)number - 1, host_set)->hosts, mpol_bytes) = *host;
+    }
+}
+
+static void add_patterns(builder *b, host_set *set) {
+    EACH (set->routes, uint32_t, index) {
+        const mpol_route *route = MPOL_AT(b->model->routes, (int)*index, mpol_route);
+        EACH (route->patterns, mpol_pattern, pattern) {
+            if (is_large(b))
+                return;
+            add_pattern(b, set->trie, pattern, route, *index);
+            set->segments += (uint64_t)pattern->segments->nelts;
+        }
+    }
+}
+
+static void add_routes(builder *b) {
+    collect_sets(b);
+    for (int i = 0; i < b->sets->nelts; i++)
+        add_patterns(b, MPOL_AT(b->sets, i, host_set));
     for (int i = 0; i < b->paths->endpoints->nelts; i++)
         sort(MPOL_AT(b->paths->endpoints, i, mpol_endpoint)->methods, by_method);
-    sort(b->paths->hosts, by_host);
-    return segments;
 }
 
 static void report_pair(builder *b, const char *whose, const mpol_pattern *const most[2]) {
@@ -166,25 +157,34 @@ static void report_pair(builder *b, const char *whose, const mpol_pattern *const
                          mpol_quote(b->pool, most[1]->text));
 }
 
-/* Hosts that are too complex by themselves, but two patterns once, whatever hosts they are of; or,
- * where there is none, what contributes most to all hosts together. */
-static void report_complex(builder *b, uint32_t limit) {
+static uint64_t literals_of(const mpol_route *route) {
+    uint64_t bytes = 0;
+    EACH (route->patterns, mpol_pattern, pattern) {
+        EACH (pattern->segments, mpol_segment, segment) {
+            bytes += segment->literal.len;
+        }
+    }
+    return bytes * (uint64_t)route->hosts->nelts;
+}
+
+/* Every host that is too complex, by the first of those that are alike; the same two patterns once,
+ * whatever hosts they are of. */
+static void report_complex(builder *b) {
     const mpol_pattern *most[2];
-    mpol_blame blame = mpol_blame_make(b->pool, true, limit);
+    mpol_blame blame = mpol_blame_make(b->pool, true, 0);
     apr_hash_t *reported = apr_hash_make(b->pool);
-    sort(b->paths->hosts, by_bytes);
-    EACH (b->paths->hosts, mpol_host, host) {
-        if (!mpol_blame_trie(&blame, apr_hash_get(b->tries, host->name.data, host->name.len),
-                             most) ||
+    for (int i = 0; i < b->sets->nelts; i++) {
+        host_set *set = MPOL_AT(b->sets, i, host_set);
+        blame.rules.limit = mpol_automaton_limit(set->segments);
+        if (!mpol_blame_trie(&blame, set->trie, most) ||
             apr_hash_get(reported, most, sizeof most) != NULL)
             continue;
-        apr_hash_set(reported, apr_pmemdup(b->pool, most, sizeof most), sizeof most, host);
-        report_pair(b, apr_psprintf(b->pool, "host \"%s\"", mpol_quote(b->pool, host->name)), most);
+        apr_hash_set(reported, apr_pmemdup(b->pool, most, sizeof most), sizeof most, set);
+        report_pair(b,
+                    apr_psprintf(b->pool, "host \"%s\"",
+                                 mpol_quote(b->pool, *MPOL_AT(set->hosts, 0, mpol_bytes))),
+                    most);
     }
-    if (blame.alone)
-        return;
-    mpol_trie_busiest(&blame.together, most);
-    report_pair(b, "all hosts together", most);
 }
 
 void mpol_paths_report_large(const mpol_model *model, mpol_diagnostics *diagnostics) {
@@ -205,29 +205,35 @@ static bool is_host(mpol_bytes name, char mark) {
     return name.len == 1 && name.data[0] == (uint8_t)mark;
 }
 
-static bool build_states(builder *b, mpol_automaton *automaton, uint64_t segments) {
-    mpol_automaton_rules rules = {.first_only = true, .limit = mpol_automaton_limit(segments)};
-    mpol_paths *paths = b->paths;
-    int kept = 0;
-    for (int i = 0; i < paths->hosts->nelts; i++) {
-        mpol_host host = *MPOL_AT(paths->hosts, i, mpol_host);
-        mpol_trie *trie = apr_hash_get(b->tries, host.name.data, host.name.len);
-        host.state = mpol_automaton_add(automaton, trie, &rules);
-        if (host.state == MPOL_NONE) {
+static void place_hosts(mpol_paths *paths, const host_set *set, uint32_t state) {
+    EACH (set->hosts, mpol_bytes, host) {
+        if (is_host(*host, '*'))
+            paths->any_host = state;
+        else if (is_host(*host, '-'))
+            paths->no_host = state;
+        else
+            *(mpol_host *)apr_array_push(paths->hosts) =
+                (mpol_host){*host, mpol_bytes_hash(*host), state};
+    }
+}
+
+static bool build_states(builder *b, mpol_automaton *automaton) {
+    for (int i = 0; i < b->sets->nelts; i++) {
+        host_set *set = MPOL_AT(b->sets, i, host_set);
+        uint32_t limit = mpol_automaton_limit(set->segments);
+        mpol_automaton_rules rules = {.first_only = true,
+                                      .limit = (uint32_t)automaton->states->nelts + limit};
+        uint32_t state = mpol_automaton_add(automaton, set->trie, &rules);
+        if (state == MPOL_NONE) {
             if (mpol_automaton_is_large(automaton))
                 mpol_paths_report_large(b->model, b->diagnostics);
             else
-                report_complex(b, rules.limit);
+                report_complex(b);
             return false;
         }
-        if (is_host(host.name, '*'))
-            paths->any_host = host.state;
-        else if (is_host(host.name, '-'))
-            paths->no_host = host.state;
-        else
-            *MPOL_AT(paths->hosts, kept++, mpol_host) = host;
+        place_hosts(b->paths, set, state);
     }
-    paths->hosts->nelts = kept;
+    sort(b->paths->hosts, by_host);
     return true;
 }
 
@@ -238,18 +244,14 @@ mpol_paths *mpol_paths_build(mpol_automaton *automaton, const mpol_model *model,
     builder b = {.pool = pool,
                  .model = model,
                  .paths = paths,
-                 .tries = apr_hash_make(pool),
+                 .sets = apr_array_make(pool, 8, sizeof(host_set)),
                  .diagnostics = diagnostics};
     paths->hosts = apr_array_make(pool, 8, sizeof(mpol_host));
     paths->endpoints = apr_array_make(pool, 64, sizeof(mpol_endpoint));
     paths->any_host = paths->no_host = MPOL_NONE;
-    count_at_least(&b);
-    if (!is_large(&b)) {
-        b.literal_bytes = 0;
-        uint64_t segments = add_routes(&b);
-        if (!is_large(&b))
-            return build_states(&b, automaton, segments) ? paths : NULL;
-    }
+    add_routes(&b);
+    if (!is_large(&b))
+        return build_states(&b, automaton) ? paths : NULL;
     mpol_paths_report_large(model, diagnostics);
     return NULL;
 }

@@ -6,14 +6,14 @@
 #include "compile/automaton.h"
 #include "model/diagnostics.h"
 
-/* A method of a pattern of one host. */
+/* A method of a pattern of some hosts. */
 typedef struct mpol_method {
     mpol_bytes name;
     uint32_t route;
     const mpol_pattern *pattern; /* the route's own spelling, with its captures */
 } mpol_method;
 
-/* What a pattern of one host leads to. */
+/* What a pattern of some hosts leads to. */
 typedef struct mpol_endpoint {
     mpol_bytes pattern; /* for people: of several spellings the lowest */
     uint32_t any_route; /* for every method, or MPOL_NONE */
@@ -35,9 +35,10 @@ typedef struct mpol_paths {
     apr_array_header_t *endpoints; /* mpol_endpoint */
 } mpol_paths;
 
-/* Put the states of all hosts into `automaton`, which is empty. NULL when the patterns would take
- * too many: reported as route-too-complex, with the two patterns that contribute most; or when
- * their literals are too long: reported as policy-too-large. */
+/* Put the states of all hosts into `automaton`, which is empty; hosts that the same routes list
+ * share theirs. NULL when the patterns of a host would take too many: reported as
+ * route-too-complex, with the two patterns that contribute most; or when their literals are too
+ * long: reported as policy-too-large. */
 mpol_paths *mpol_paths_build(mpol_automaton *automaton, const mpol_model *model,
                              mpol_diagnostics *diagnostics);
 
