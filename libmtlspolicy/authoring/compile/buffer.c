@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/buffer.h"
 
+#include "model/memory.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-/* As a pool does that cannot grow. */
-static void stop_without_memory(const mpol_buffer *out) {
-    apr_abortfunc_t stop = out->pool != NULL ? apr_pool_abort_get(out->pool) : NULL;
-    if (stop != NULL)
-        (void)stop(APR_ENOMEM);
-    abort();
-}
 
 static uint8_t *reserve(mpol_buffer *out, size_t len) {
     if (out->room - out->len < len) {
         out->room = 2 * out->room + len + 64;
         out->data = realloc(out->data, out->room);
         if (out->data == NULL)
-            stop_without_memory(out);
+            mpol_stop_without_memory(out->pool);
     }
     out->len += len;
     return out->data + out->len - len;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/text.h"
 
+#include "model/memory.h"
+
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +55,7 @@ mpol_text *mpol_text_add(mpol_text *parent, mpol_text *member) {
 
 /* The text while it is printed; malloc, because pools do not grow in place. */
 typedef struct printer {
+    apr_pool_t *pool;
     uint8_t *data;
     size_t len;
     size_t room;
@@ -63,7 +66,7 @@ static void put(printer *p, const void *bytes, size_t len) {
         p->room = 2 * p->room + len + 256;
         p->data = realloc(p->data, p->room);
         if (p->data == NULL)
-            abort(); /* as APR does when a pool cannot grow */
+            mpol_stop_without_memory(p->pool);
     }
     memcpy(p->data + p->len, bytes, len);
     p->len += len;
@@ -168,7 +171,7 @@ static void put_value(printer *p, const mpol_text *text, uint32_t level, bool on
 }
 
 mpol_bytes mpol_text_print(apr_pool_t *pool, const mpol_text *text) {
-    printer p = {NULL, 0, 0};
+    printer p = {.pool = pool};
     put_value(&p, text, 0, false);
     put_text(&p, "\n");
     mpol_bytes result = {apr_pmemdup(pool, p.data, p.len), (uint32_t)p.len};
