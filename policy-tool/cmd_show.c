@@ -38,30 +38,46 @@ static void show_list(tool_call *call, const mpol_image *image, int list) {
     }
 }
 
-/* One row of the access matrix: what certificate its holder would have. */
-static void show_row(tool_call *call, const mpol_model *model, const mpol_image *image,
-                     uint32_t class, mpol_text *rows) {
-    const char *name = mpol_row_name(call->pool, image, class);
-    const char *issuer =
-        mpol_issuer_name(image, MPOL_U32(image, CLASSES, class, MPOL_CLASS_ISSUER));
-    mpol_example example;
-    const char *certificate = NULL;
-    if (mpol_example_find(call->pool, model, image, class, &example))
-        certificate = mpol_example_text(call->pool, &example);
+/* A row of the access matrix; what certificate its holder would have, or in words (`instead`) where
+ * no one certificate stands for all. */
+typedef struct matrix_row {
+    const char *name;
+    const char *issuer; /* NULL: of none */
+    const char *example;
+    const char *instead;
+    bool combined;
+} matrix_row;
+
+static void tell_row(const tool_call *call, const matrix_row *row, mpol_text *rows) {
     if (rows == NULL) {
-        (void)printf("%s  issuer:%s  %s\n", name, issuer,
-                     certificate != NULL ? certificate : "no certificate was found");
+        (void)printf("%s  %s%s  %s\n", row->name, row->issuer != NULL ? "issuer:" : "-",
+                     row->issuer != NULL ? row->issuer : "",
+                     row->example != NULL ? row->example : row->instead);
         return;
     }
-    mpol_text *row = mpol_text_add(rows, mpol_text_object(call->pool, NULL));
-    tool_put(call->pool, row, "row", name);
-    tool_put(call->pool, row, "issuer", issuer);
-    tool_put(call->pool, row, "example", certificate);
-    (void)mpol_text_add(
-        row, mpol_text_boolean(call->pool, "combined", !mpol_row_is_single(image, class)));
+    mpol_text *object = mpol_text_add(rows, mpol_text_object(call->pool, NULL));
+    tool_put(call->pool, object, "row", row->name);
+    tool_put(call->pool, object, "issuer", row->issuer);
+    tool_put(call->pool, object, "example", row->example);
+    (void)mpol_text_add(object, mpol_text_boolean(call->pool, "combined", row->combined));
 }
 
-/* Every row for clients that are known as an identity, or as several. */
+static void show_row(tool_call *call, const mpol_model *model, const mpol_image *image,
+                     uint32_t class, mpol_text *rows) {
+    bool known = MPOL_U32(image, CLASSES, class, MPOL_CLASS_IDENTITY) != MPOL_NONE;
+    matrix_row row = {
+        .name = mpol_row_name(call->pool, image, class),
+        .issuer = mpol_issuer_name(image, MPOL_U32(image, CLASSES, class, MPOL_CLASS_ISSUER)),
+        .instead = known ? "no certificate was found" : "any other certificate",
+        .combined = !mpol_row_is_single(image, class)};
+    mpol_example example;
+    if (known && mpol_example_find(call->pool, model, image, class, &example))
+        row.example = mpol_example_text(call->pool, &example);
+    tell_row(call, &row, rows);
+}
+
+/* Clients that are known as an identity, or as several; those of an issuer that are none; and
+ * nobody. */
 static int show_rows(tool_call *call, const char *path, const mpol_loaded *loaded) {
     const mpol_image *image = &loaded->image;
     const mpol_model *model = tool_source_model(call, path, loaded);
@@ -71,8 +87,9 @@ static int show_rows(tool_call *call, const char *path, const mpol_loaded *loade
     if (call->json)
         rows = mpol_text_add(call->body, mpol_text_array(call->pool, "rows"));
     for (uint32_t i = 0; i < mpol_count(image, MPOL_CLASSES); i++)
-        if (MPOL_U32(image, CLASSES, i, MPOL_CLASS_IDENTITY) != MPOL_NONE)
-            show_row(call, model, image, i, rows);
+        show_row(call, model, image, i, rows);
+    const matrix_row none = {.name = "none", .instead = "no usable certificate"};
+    tell_row(call, &none, rows);
     return TOOL_YES;
 }
 

@@ -343,6 +343,7 @@ def test_show_rows_has_an_example_for_each():
     lines = expect(run('show', '--rows', 'crossing.json'), YES).stdout.decode().splitlines()
     assert lines and all(line.count('  ') >= 2 and 'no certificate' not in line for line in lines), lines
     assert [line for line in lines if '+' in line.split('  ')[0]], lines
+    assert lines[-1] == 'none  -  no usable certificate' and [line for line in lines if line.endswith('any other certificate')], lines
 
 
 # --- the source within --------------------------------------------------------------------------------
