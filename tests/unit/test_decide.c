@@ -337,6 +337,33 @@ static void test_require_lines(void **state) {
     assert_string_equal(filtered(image, asked, &ann, 1), "no-certificate -");
 }
 
+/* Would a user help, as far as the lines go? */
+static bool helps(const mpol_image *image, const mpol_name_filter *filters, uint32_t count) {
+    mpol_target target;
+    mpol_decision decision;
+    ask a = {.identity = "ann"};
+    mpol_request request = request_of(&a, &target, NULL);
+    mpol_client client = client_of(image, &a);
+    mpol_decide(image, &request, &client, filters, count, &decision);
+    assert_int_equal(decision.reason, MPOL_REASON_USER_REQUIRED);
+    return !decision.not_on_line;
+}
+
+static void test_a_user_does_not_help_who_is_not_on_the_line(void **state) {
+    static const uint32_t first = 0;
+    static const uint32_t second = 1;
+    static const mpol_name_filter ann = {&first, NULL, 1, 0};
+    static const mpol_name_filter bob = {&second, NULL, 1, 0};
+    const mpol_name_filter both[] = {ann, bob};
+    const mpol_image *image = policy(RULE("r", "allow", "ann", "order", ", \"users\": [\"*\"]"));
+    (void)state;
+    assert_true(helps(image, NULL, 0));
+    assert_true(helps(image, &ann, 1));
+    assert_false(helps(image, &bob, 1));
+    assert_false(helps(image, both, 2));
+    assert_false(mpol_decision_of(MPOL_REASON_USER_REQUIRED).not_on_line);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_that_no_policy_allows),
@@ -354,6 +381,7 @@ int main(void) {
         cmocka_unit_test(test_the_policy_ends),
         cmocka_unit_test(test_dates_of_certificates),
         cmocka_unit_test(test_require_lines),
+        cmocka_unit_test(test_a_user_does_not_help_who_is_not_on_the_line),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, support_start, support_end);

@@ -29,11 +29,13 @@ static void test_only_allowed_is_a_yes(void **state) {
     for (int i = 0; i < MPOL_REASON_COUNT; i++) {
         int status = mpol_reason_http_status((mpol_reason)i);
         assert_int_equal(status == 200, i == MPOL_REASON_ALLOWED);
-        assert_true(status == 200 || status == 403 || status == 500 || status == 503);
+        assert_true(status == 200 || status == 403 || status == 421 || status == 500 ||
+                    status == 503);
     }
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_POLICY_EXPIRED), 503);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_NO_RULE), 403);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_TLS_UNAVAILABLE), 500);
+    assert_int_equal(mpol_reason_http_status(MPOL_REASON_VHOST_MISMATCH), 421);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_METHOD_OVERRIDE), 403);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_USER_REQUIRED), 403);
     assert_int_equal(mpol_reason_http_status(MPOL_REASON_NAME_OUTSIDE_ISSUER), 403);

@@ -62,6 +62,11 @@ static const mpol_advice rows[] = {
         {"connection", "Let mod_ssl serve this virtual host, from httpd 2.4.49 on.",
          "The connection is TLS, but its certificate cannot be looked at: mod_ssl is not loaded, "
          "another TLS module serves the port, or it lacks what is needed."},
+    [MPOL_REASON_VHOST_MISMATCH] =
+        {"connection", "Call this host on a connection of its own, with its name in the handshake.",
+         "The request came on a connection that was made for another virtual host of the port, "
+         "with a resumed session, while this one resumes none (`MtlsResumption off`). Clients "
+         "that reuse a connection for several names make another one when they get this status."},
     [MPOL_REASON_NO_CERTIFICATE] =
         {"connection", "Give the client its certificate and key, or allow everyone on this route.",
          "The client has no certificate configured, its key does not fit, or it found none from "

@@ -23,6 +23,8 @@
     X(TLS_ABSENT, "tls-absent", 403, "the connection is not TLS")                                  \
     X(TLS_UNAVAILABLE, "tls-unavailable", 500,                                                     \
       "the client certificate of this connection cannot be looked at")                             \
+    X(VHOST_MISMATCH, "vhost-mismatch", 421,                                                       \
+      "the connection was made for another virtual host, whose rules are laxer")                   \
     X(NO_CERTIFICATE, "no-certificate", 403, "the client sent no certificate")                     \
     X(CERTIFICATE_NOT_VERIFIED, "certificate-not-verified", 403,                                   \
       "TLS did not verify the client's certificate")                                               \
@@ -59,7 +61,7 @@ typedef enum mpol_reason {
 const char *mpol_reason_name(mpol_reason reason);
 /* One sentence for people, in English. Static. */
 const char *mpol_reason_sentence(mpol_reason reason);
-/* The HTTP status a server answers with: 200, 403, 500 or 503. */
+/* The HTTP status a server answers with: 200, 403, 421, 500 or 503. */
 int mpol_reason_http_status(mpol_reason reason);
 
 #endif

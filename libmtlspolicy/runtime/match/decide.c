@@ -323,7 +323,11 @@ void mpol_decide(const mpol_image *image, const mpol_request *request, const mpo
         return;
     decision->identity = client->identity;
     judge_rules(&c, route_class, public, everyone, granted, decision);
-    if (decision->reason == MPOL_REASON_ALLOWED &&
-        !all_name(image, filters, filter_count, client->class))
+    bool lacks_user = decision->reason == MPOL_REASON_USER_REQUIRED;
+    if ((decision->reason != MPOL_REASON_ALLOWED && !lacks_user) ||
+        all_name(image, filters, filter_count, client->class))
+        return;
+    decision->not_on_line = lacks_user;
+    if (!lacks_user)
         decision->reason = MPOL_REASON_NOT_ON_REQUIRE_LINE;
 }

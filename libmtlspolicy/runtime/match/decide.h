@@ -65,11 +65,14 @@ typedef struct mpol_decision {
     uint32_t identity;
     uint32_t issuer;
     mpol_condition condition; /* what the rule lacks, with condition-not-met and user-required */
+    bool
+        not_on_line; /* with user-required: a user would not help, the Require lines leave it out */
 } mpol_decision;
 
 /* A decision that names nothing but its reason. */
 static inline mpol_decision mpol_decision_of(mpol_reason reason) {
-    return (mpol_decision){reason, MPOL_NONE, MPOL_NONE, MPOL_NONE, MPOL_NONE, MPOL_CONDITION_NONE};
+    return (mpol_decision){reason,    MPOL_NONE,           MPOL_NONE, MPOL_NONE,
+                           MPOL_NONE, MPOL_CONDITION_NONE, false};
 }
 
 /* As rules spell it. Static; "" for none. */
