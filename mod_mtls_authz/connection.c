@@ -120,6 +120,7 @@ static void take_certificate(apr_pool_t *pool, SSL *ssl, X509 *leaf, mtls_snapsh
 static mtls_snapshot *take_snapshot(apr_pool_t *pool, SSL *ssl) {
     mtls_snapshot *snapshot = make_snapshot(pool, MPOL_TLS_PRESENT);
     X509 *leaf = SSL_get0_peer_certificate(ssl);
+    snapshot->resumed = SSL_session_reused(ssl) == 1;
     if (leaf != NULL)
         take_certificate(pool, ssl, leaf, snapshot);
     return snapshot;

@@ -125,6 +125,7 @@ typedef struct mtls_snapshot {
     mpol_facts facts;
     mpol_certificate names;
     X509 *leaf;                /* a reference of our own, or NULL */
+    bool resumed;              /* it came with a session that was resumed */
     const char *sha256;        /* of the DER, in hex; NULL without a certificate */
     const char *x5t_s256;      /* the same in base64url (RFC 8705 section 3.1) */
     const char *not_after;     /* RFC 3339 */
@@ -155,41 +156,127 @@ void mtls_evidence_install(SSL_CTX *ctx, bool resumption);
  * virtual host of the same port, which gives sessions. */
 void mtls_evidence_begin(SSL *ssl, bool resumption);
 
-/* --- requests (request.c) --------------------------------------------------------------------- */
+/* --- requests (judgement.c, request.c) -------------------------------------------------------- */
+
+/* By what a section asks for users: a user counts for a path only where both are the same as where
+ * it was authenticated. */
+typedef struct mtls_realm {
+    const char *type; /* AuthType; NULL: there is none */
+    const char *name; /* AuthName */
+} mtls_realm;
+
+/* A user whom another module authenticated, not by the certificate. */
+typedef struct mtls_login {
+    struct mtls_login *next;
+    mtls_realm realm;
+    const char *user;
+} mtls_login;
 
 /* What is kept of a request, on the one that the client sent. */
 typedef struct mtls_request {
     mpol_target target; /* the client's own path */
     const char *method; /* the client's own method */
-    mpol_bytes path;    /* what httpd made of that path, before anybody rewrote it; else empty */
+    const char *path;   /* what httpd made of that path, before anybody rewrote it; else NULL */
     mtls_snapshot *snapshot;
     const mtls_view *view;
-    mtls_mode mode; /* of the sections of the client's own path */
-    bool logged;
+    mtls_mode mode;            /* of the sections of the client's own path */
+    bool denied;               /* what is logged already: a denial, */
+    bool observed;             /* one that is only reported */
     bool method_override;      /* the client sent a header that names another method or path */
     bool preflight;            /* it is a CORS preflight request */
     const char *authorization; /* the client's own header, where a policy asks for users */
-    const char *user;          /* whom another module authenticated, not by the certificate */
+    mtls_realm realm;          /* of the client's own path, where a policy asks for users */
+    mtls_login *logins;        /* in the memory of the client's request, the latest first */
     /* About the client's own path, and about the last other path: the decision, and for which
-     * Require lines, path and method it was made. */
+     * Require lines, path, method, way there and user it was made. */
     mpol_decision client;
     mpol_decision later;
     bool client_decided;
     const void *settled;   /* the sections for which the client's own path was decided last */
+    const void *passed;    /* the same, once it has passed and the variables are set */
     const char *later_uri; /* NULL: not decided yet */
     const char *later_method;
+    const char *later_user;
+    mpol_arrival later_arrival;
     const apr_array_header_t *client_lines;
     const apr_array_header_t *later_lines;
     /* The first look-up that was refused, or path for which a user is asked; NULL: none. */
     const char *lookup_uri;
     mpol_decision lookup;
-    /* Whose variables were set last, and from what. */
+    /* What the variables of the request said last, whatever its error page comes to. */
+    mpol_decision told;
+    bool is_told;
+    bool told_passes;
+    /* Whose variables were set last, from what, and how its environment was when it was looked at
+     * last. */
     const request_rec *reported;
-    int first_variable; /* where they are in its environment, how many, and what they add up to */
-    int variables;
-    uintptr_t variables_sum;
     mpol_reason reported_reason;
+    int first_variable; /* where they are there, and how many */
+    int variables;
+    uintptr_t seal;
+    int seen; /* so many entries are there, the last of this name */
+    const char *seen_last;
 } mtls_request;
+
+/* What is known about a request once its paths are decided. */
+typedef struct mtls_judgement {
+    const mtls_policy *policy;
+    mtls_request *kept;
+    const mpol_decision *decision; /* the one that counts: the first that is no yes */
+    const char *later_uri;         /* the other path it is about, NULL for the client's own */
+    mtls_mode mode;
+    bool error_page; /* it is, or is for, the page that httpd shows for an error */
+} mtls_judgement;
+
+static inline const mtls_server_config *mtls_server_config_of(const request_rec *r) {
+    return ap_get_module_config(r->server->module_config, &mtls_authz_module);
+}
+
+static inline const mtls_dir_config *mtls_dir_config_of(const request_rec *r) {
+    return ap_get_module_config(r->per_dir_config, &mtls_authz_module);
+}
+
+/* What is kept of the request that the client sent; NULL for any other, and where nothing is. */
+static inline mtls_request *mtls_kept_of(const request_rec *r) {
+    return ap_get_module_config(r->request_config, &mtls_authz_module);
+}
+
+/* The request that the client sent, behind subrequests and internal redirects. */
+static inline request_rec *mtls_root_of(request_rec *r) {
+    while (r->prev != NULL || r->main != NULL)
+        r = r->prev != NULL ? r->prev : r->main;
+    return r;
+}
+
+static inline bool mtls_is_allowed(const mpol_decision *decision) {
+    return decision->reason == MPOL_REASON_ALLOWED;
+}
+
+/* Record what the client asked for; `r` is its own request, as it was just read. */
+mtls_request *mtls_keep(request_rec *r);
+/* What is kept of a request whose reading failed too early for a hook of ours, for example a broken
+ * request line that only gets an error page. */
+static inline mtls_request *mtls_kept_or_made(request_rec *root) {
+    mtls_request *kept = mtls_kept_of(root);
+    return kept != NULL ? kept : mtls_keep(root);
+}
+/* Note httpd's own rendering of the client's path, and what the sections of that path ask for. */
+void mtls_note_path(request_rec *r, mtls_request *kept);
+/* Is `r` still at the path the client asked for, with the client's method? */
+bool mtls_at_own_path(const request_rec *r, const mtls_request *kept);
+
+/* Is anything asked of this request? `j->kept` is NULL where nothing is of any of its server. */
+bool mtls_begin(request_rec *r, mtls_judgement *j);
+/* Decide what was begun. */
+void mtls_judge(request_rec *r, mtls_judgement *j);
+/* What was decided before is void: the client is known to be another one. */
+void mtls_forget(mtls_request *kept);
+/* Is the server at fault? */
+bool mtls_is_servers_fault(const mpol_decision *decision);
+/* What is refused even where denials are only reported. */
+bool mtls_is_refused_always(const mpol_decision *decision);
+/* Does the request pass, as far as we are asked? */
+bool mtls_passes(const mtls_judgement *j);
 
 void mtls_request_hooks(apr_pool_t *pool);
 
@@ -206,10 +293,18 @@ bool mtls_reads_proxy_protocol(const conn_rec *c);
 /* Note the headers that matter; `r` is the client's own request, as it was just read. */
 void mtls_note_headers(request_rec *r, mtls_request *kept);
 
+/* By what the section that `r` is in asks for users. */
+mtls_realm mtls_realm_of(const request_rec *r);
+bool mtls_realm_same(const mtls_realm *a, const mtls_realm *b);
+/* Who was authenticated there; NULL for nobody. */
+const char *mtls_user_of(const mtls_request *kept, const mtls_realm *realm);
+
 /* Note what is known of users before authentication, for a request or what came of it. */
 void mtls_user_before(request_rec *r);
+/* Has authentication begun for `r`? */
+bool mtls_user_is_asked(const request_rec *r);
 /* Authentication is over: take its user unless the name came from the certificate. True when the
- * user that counts is another one than before. */
+ * user that counts in this section is another one than before. */
 bool mtls_user_after(request_rec *r, mtls_request *kept);
 /* Put the client's name into REMOTE_USER. */
 void mtls_user_set(request_rec *r, const mtls_view *view, const mpol_image *image,
@@ -219,14 +314,17 @@ void mtls_user_set(request_rec *r, const mtls_view *view, const mpol_image *imag
  */
 
 /* Set the MTLS_ variables of `r`, in place of any that are there, and note that in `kept`.
- * `decision` is about the client's path unless a later path failed. */
+ * `decision` is about the client's path unless a later path failed; what is no yes may `pass` where
+ * it is only reported. */
 void mtls_report_variables(request_rec *r, const mtls_policy *policy, mtls_request *kept,
-                           const mpol_decision *decision, mtls_mode mode);
+                           const mpol_decision *decision, bool passes);
+/* Take away whatever has their names. */
+void mtls_report_nothing(request_rec *r);
 /* Are they still as they were set last, and no others beside them? */
-bool mtls_report_stands(const request_rec *r, const mtls_request *kept);
+bool mtls_report_stands(const request_rec *r, mtls_request *kept);
 /* One line for a denial; `uri` is the later path that failed, NULL for the client's own. */
 void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
                         const mtls_request *kept, const mpol_decision *decision, const char *uri,
-                        mtls_mode mode);
+                        bool passes);
 
 #endif

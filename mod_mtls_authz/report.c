@@ -25,25 +25,37 @@ static void clear_variables(apr_table_t *env) {
     }
 }
 
-/* Another number when one of these entries was taken out or got another value. */
-static uintptr_t sum_of(const apr_array_header_t *entries, int first, int count) {
-    uintptr_t sum = 0;
-    for (int i = first; i < first + count; i++) {
-        const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, i, apr_table_entry_t);
-        sum += (uintptr_t)entry->key ^ (uintptr_t)entry->val;
-    }
+/* Another number when one of these entries was taken out or got another value. Names are never
+ * changed where they are, and taking out one moves the last. */
+static uintptr_t seal_of(const apr_array_header_t *entries, int first, int count) {
+    const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, first, apr_table_entry_t);
+    const apr_table_entry_t *end = entry + count;
+    uintptr_t sum = (uintptr_t)end[-1].key;
+    for (; entry < end; entry++)
+        sum = 2 * sum + (uintptr_t)entry->val;
     return sum;
 }
 
-bool mtls_report_stands(const request_rec *r, const mtls_request *kept) {
+/* Nothing among the first `count` entries is ours but what was set. */
+static void note_seen(const apr_array_header_t *entries, mtls_request *kept, int count) {
+    kept->seen = count;
+    kept->seen_last = APR_ARRAY_IDX(entries, count - 1, apr_table_entry_t).key;
+}
+
+/* What was looked at before is looked at again only where an entry has moved: taking out one of
+ * those moves the last. */
+bool mtls_report_stands(const request_rec *r, mtls_request *kept) {
     const apr_array_header_t *entries = apr_table_elts(r->subprocess_env);
-    int end = kept->first_variable + kept->variables;
-    if (kept->reported != r || entries->nelts < end ||
-        sum_of(entries, kept->first_variable, kept->variables) != kept->variables_sum)
+    if (kept->reported != r || entries->nelts < kept->seen ||
+        APR_ARRAY_IDX(entries, kept->seen - 1, apr_table_entry_t).key != kept->seen_last ||
+        seal_of(entries, kept->first_variable, kept->variables) != kept->seal)
         return false;
-    for (int i = end; i < entries->nelts; i++)
+    if (entries->nelts == kept->seen)
+        return true;
+    for (int i = kept->seen; i < entries->nelts; i++)
         if (is_ours(&APR_ARRAY_IDX(entries, i, apr_table_entry_t)))
             return false;
+    note_seen(entries, kept, entries->nelts);
     return true;
 }
 
@@ -52,10 +64,10 @@ static void set(request_rec *r, const char *name, const char *value) {
         apr_table_addn(r->subprocess_env, name, value);
 }
 
-static const char *decision_word(const mpol_decision *decision, mtls_mode mode) {
-    if (decision->reason == MPOL_REASON_ALLOWED)
+static const char *decision_word(const mpol_decision *decision, bool passes) {
+    if (mtls_is_allowed(decision))
         return "allow";
-    return mode == MTLS_MODE_REPORT ? "would-deny" : "deny";
+    return passes ? "would-deny" : "deny";
 }
 
 static void set_client(request_rec *r, const mtls_view *view, const mtls_snapshot *snapshot,
@@ -75,8 +87,8 @@ static bool names_client(const mpol_decision *decision) {
 }
 
 static void set_variables(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
-                          const mpol_decision *decision, mtls_mode mode) {
-    set(r, "MTLS_DECISION", decision_word(decision, mode));
+                          const mpol_decision *decision, bool passes) {
+    set(r, "MTLS_DECISION", decision_word(decision, passes));
     set(r, "MTLS_REASON", mpol_reason_name(decision->reason));
     if (policy == NULL || policy->loaded == NULL)
         return;
@@ -89,14 +101,19 @@ static void set_variables(request_rec *r, const mtls_policy *policy, const mtls_
 }
 
 void mtls_report_variables(request_rec *r, const mtls_policy *policy, mtls_request *kept,
-                           const mpol_decision *decision, mtls_mode mode) {
+                           const mpol_decision *decision, bool passes) {
     const apr_array_header_t *entries = apr_table_elts(r->subprocess_env);
     clear_variables(r->subprocess_env);
     kept->reported = r;
     kept->first_variable = entries->nelts;
-    set_variables(r, policy, kept, decision, mode);
+    set_variables(r, policy, kept, decision, passes);
     kept->variables = entries->nelts - kept->first_variable;
-    kept->variables_sum = sum_of(entries, kept->first_variable, kept->variables);
+    kept->seal = seal_of(entries, kept->first_variable, kept->variables);
+    note_seen(entries, kept, entries->nelts);
+}
+
+void mtls_report_nothing(request_rec *r) {
+    clear_variables(r->subprocess_env);
 }
 
 static const char *or_dash(const char *text) {
@@ -122,26 +139,32 @@ static const char *quoted(request_rec *r, const char *text) {
     return whole;
 }
 
+/* What the policy says of it, with a space behind. */
+static const char *said(request_rec *r, const mtls_policy *policy, const mtls_request *kept,
+                        const mpol_decision *decision) {
+    if (policy == NULL || policy->loaded == NULL)
+        return "";
+    const mpol_image *image = &policy->loaded->image;
+    return apr_psprintf(r->pool,
+                        "route=%s rule=%s%s%s identity=%s issuer=%s policy=%s principal=%s ",
+                        or_dash(mpol_route_name(image, decision->route)),
+                        or_dash(mpol_rule_name(image, decision->rule)),
+                        decision->condition != MPOL_CONDITION_NONE ? " condition=" : "",
+                        mpol_condition_name(decision->condition),
+                        or_dash(mpol_identity_name(image, decision->identity)),
+                        or_dash(mpol_issuer_name(image, decision->issuer)), policy->label,
+                        quoted(r, kept->view != NULL ? kept->view->principal : NULL));
+}
+
+/* httpd cuts lines that are too long: so what the client may choose comes last, the path of all
+ * behind it. */
 void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
                         const mtls_request *kept, const mpol_decision *decision, const char *uri,
-                        mtls_mode mode) {
+                        bool passes) {
     if (!APLOG_R_IS_LEVEL(r, level))
         return;
-    const mpol_image *image =
-        policy != NULL && policy->loaded != NULL ? &policy->loaded->image : NULL;
-    const char *line = apr_psprintf(
-        r->pool, "MTLS0001: %s reason=%s method=%s host=%s path=%s", decision_word(decision, mode),
-        mpol_reason_name(decision->reason), quoted(r, r->method), quoted(r, r->hostname),
-        quoted(r, uri != NULL ? uri : r->unparsed_uri));
-    if (image != NULL)
-        line = apr_psprintf(
-            r->pool, "%s route=%s rule=%s%s%s identity=%s issuer=%s principal=%s policy=%s", line,
-            or_dash(mpol_route_name(image, decision->route)),
-            or_dash(mpol_rule_name(image, decision->rule)),
-            decision->condition != MPOL_CONDITION_NONE ? " condition=" : "",
-            mpol_condition_name(decision->condition),
-            or_dash(mpol_identity_name(image, decision->identity)),
-            or_dash(mpol_issuer_name(image, decision->issuer)),
-            quoted(r, kept->view != NULL ? kept->view->principal : NULL), policy->label);
-    ap_log_rerror(APLOG_MARK, level, 0, r, "%s", line);
+    ap_log_rerror(APLOG_MARK, level, 0, r, "MTLS0001: %s reason=%s %smethod=%s host=%s path=%s",
+                  decision_word(decision, passes), mpol_reason_name(decision->reason),
+                  said(r, policy, kept, decision), quoted(r, r->method), quoted(r, r->hostname),
+                  quoted(r, uri != NULL ? uri : r->unparsed_uri));
 }

@@ -137,10 +137,10 @@ def raw(server, data):
 
 
 _QUOTED = '"[^"]*"|-'
-_DENIAL = re.compile(rf'MTLS0001: (?P<decision>\S+) reason=(?P<reason>\S+) method=(?P<method>{_QUOTED}) host=(?P<host>{_QUOTED}) '
-                     rf'path=(?P<path>{_QUOTED})(?: route=(?P<route>\S+) rule=(?P<rule>\S+)'
-                     rf'(?: condition=(?P<condition>[a-z_]+))? identity=(?P<identity>\S+) '
-                     rf'issuer=(?P<issuer>\S+) principal=(?P<principal>{_QUOTED}) policy=(?P<policy>\S+))?$')
+_DENIAL = re.compile(rf'MTLS0001: (?P<decision>\S+) reason=(?P<reason>\S+) (?:route=(?P<route>\S+) rule=(?P<rule>\S+)'
+                     rf'(?: condition=(?P<condition>[a-z_]+))? identity=(?P<identity>\S+) issuer=(?P<issuer>\S+) '
+                     rf'policy=(?P<policy>\S+) principal=(?P<principal>{_QUOTED}) )?method=(?P<method>{_QUOTED}) '
+                     rf'host=(?P<host>{_QUOTED}) path=(?P<path>{_QUOTED})$')
 
 
 def denials(server, mark=0):

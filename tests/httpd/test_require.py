@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 
+from backend import Backend
 from harness import client, main, test, test_each
 from policies import (REQUIRE, allow, denials, document, guarded, identity, issuer, mtls_server, pki, policy, reasons, route)
 
@@ -222,6 +223,27 @@ def test_report_lets_pass_and_says_so(http):
         assert ask(server, None, 'TRACE /a/x', 'OPTIONS *', http=http) == [403, 403]
 
 
+OBSERVED_FIRST = '''
+  <Location "/a">
+    MtlsPolicyMode report
+  </Location>
+  <Directory "${DIR}/htdocs/a">
+    DirectoryIndex disabled
+    FallbackResource /b/x
+  </Directory>
+'''
+
+
+@test_each(('1.1',), ('2',))
+def test_a_denial_is_logged_after_one_that_is_only_reported(http):
+    """The client's own path would be denied, the one that the server goes on to is."""
+    with mtls_server(guarded(policy('p', document(('/open/{x}',))), OBSERVED_FIRST), ['dir'], ['a/here', 'b/x']) as server:
+        for path, status, logged in (('/a/here', 200, ['would-deny']), ('/a/missing', 403, ['would-deny', 'deny']), ('/b/x', 403, ['deny'])):
+            mark = server.mark()
+            assert ask(server, 'billing', path, http=http) == [status], path
+            assert [denial['decision'] for denial in denials(server, mark)] == logged, (path, denials(server, mark))
+
+
 OFF = '''
   <Location "/open">
     MtlsPolicyMode off
@@ -256,6 +278,47 @@ def test_off_opens_its_section_only(http):
             # both the path that the client sent and where it leads must be open or allowed
             assert ask(server, who, '/open/out', '/in', http=http) == [403, 403], who
             assert len(reasons(server, mark)) == 4
+
+
+OPEN_IN_FRONT = '''
+  AllowEncodedSlashes NoDecode
+  <Location "/open">
+    MtlsPolicyMode off
+    Require all granted
+  </Location>
+'''
+
+
+def in_doubt(server, backend, targets, http):
+    """(status, reason logged, does it reach the backend) of each, without a certificate."""
+    for target in targets:
+        backend.clear()
+        mark = server.mark()
+        status = ask(server, None, ('GET', target), http=http)[0]
+        yield status, (reasons(server, mark) or [None])[0], bool(backend.requests)
+
+
+CERTAIN = ('/open/x', '/open/y;z', '/open//x', '/open/a%2Fb', '/open/./x', '/open/a/../x', '/open/a\\b', '/open/%25')
+IN_DOUBT = ('/open/..;/a/x', '/open/a/..;v/x', '/open/%252e%252e/a/x', '/open/%ff', '/open/../open/a%2Fb', '/open/../open/a%5Cb')
+DOTS_BESIDE_SLASHES = ('/open/..%2fa/x', '/open/..%2Fa/x', '/open/..%5ca/x', '/open/..%5Ca/x', '/open/a%5C../x', '/open/a%2f../x')
+
+
+@test_each(*[(name, http) for name in ('canon', 'nocanon') for http in ('1.1', '2')])
+def test_off_is_for_paths_that_are_certain(name, http):
+    """A backend that reads a path in another way may find it outside the section that is off."""
+    with Backend() as backend:
+        body = OPEN_IN_FRONT + f'  ProxyPass "/" "http://127.0.0.1:{backend.port}/" {name if name == "nocanon" else ""}\n'
+        with mtls_server(guarded(policy('closed', document(('/a/x',))), body), ['proxy', 'proxy_http']) as server:
+            assert set(in_doubt(server, backend, CERTAIN, http)) == {(200, None, True)}
+            assert set(in_doubt(server, backend, IN_DOUBT, http)) == {(403, 'ambiguous-path', False)}
+
+
+@test_each(*[(name, http) for name in ('canon', 'nocanon') for http in ('1.1', '2')])
+def test_off_is_not_for_dots_beside_slashes(name, http):
+    with Backend() as backend:
+        body = OPEN_IN_FRONT + f'  ProxyPass "/" "http://127.0.0.1:{backend.port}/" {name if name == "nocanon" else ""}\n'
+        with mtls_server(guarded(policy('closed', document(('/a/x',))), body), ['proxy', 'proxy_http']) as server:
+            assert set(in_doubt(server, backend, DOTS_BESIDE_SLASHES, http)) == {(403, 'ambiguous-path', False)}
 
 
 # ---------------------------------------------------------------- the environment
@@ -315,6 +378,41 @@ def test_the_environment_is_ours(http):
         for who, path, status in ('billing', '/orders/7', 200), ('billing', '/health', 200), (None, '/health', 200), (None, '/orders/7', 403):
             found = shown(server, who, http, ('GET', path, attack()))
             assert found[0] == status and 'forged' not in found[1].values(), (who, path, found)
+
+
+FORGING = '''
+  SetEnv MTLS_GROUPS forged
+  SetEnvIf X-Forged (.*) MTLS_IDENTITY=$1
+  <Location "/">
+    RewriteEngine on
+    RewriteRule ".*" "-" [E=MTLS_ROUTE:%{HTTP:X-Forged}]
+    SetEnvIf X-Forged (.*) MTLS_RULE=$1
+  </Location>
+'''
+TELLING = '''
+  RequestHeader set X-Told "%{MTLS_DECISION}e %{MTLS_IDENTITY}e %{MTLS_GROUPS}e %{MTLS_RULE}e %{MTLS_ROUTE}e"
+  RequestHeader set X-Identity "%{MTLS_IDENTITY}e" env=MTLS_IDENTITY
+  RequestHeader set X-User "expr=%{REMOTE_USER}"
+'''
+SKIPPED = {
+    'asked': '', 'satisfy any': '<Location "/">\nSatisfy Any\nAllow from all\n</Location>\n',
+    'an address': '<Location "/api">\nRequire ip 127.0.0.1\n</Location>\n', 'all granted': '<Location "/api">\nRequire all granted\n</Location>\n',
+}
+
+
+@test_each(*[(name, http) for name in SKIPPED for http in ('1.1', '2')])
+def test_what_a_backend_is_told(name, http):
+    """In headers that httpd sets from the environment, also where nobody asked before; and it is told nothing of what is refused."""
+    with Backend() as backend:
+        body = f'  ProxyPass "/api/" "http://127.0.0.1:{backend.port}/"\n  MtlsRemoteUser on\n' + FORGING + TELLING + SKIPPED[name]
+        modules = ['headers', 'setenvif', 'env', 'rewrite', 'proxy', 'proxy_http', 'access_compat', 'authz_host']
+        with mtls_server(guarded(policy('told', document(('/api/fine',))), body), modules) as server:
+            forged = {**attack(), 'X-Identity': 'forged', 'X-Told': 'forged', 'X-User': 'forged'}
+            for who, path, status in ('billing', '/api/fine', 200), (None, '/api/fine', 403), ('billing', '/api/x', 403):
+                assert ask(server, who, ('GET', path, forged), http=http) == [status], (who, path)
+            found, = backend.requests
+            assert found.header('x-told') == [b'allow billing finance,staff staff-reads order'], found
+            assert found.header('x-identity') == found.header('x-user') == [b'billing'], found
 
 
 @test
@@ -406,6 +504,18 @@ def through_proxy(server, cert, address):
         with context.wrap_socket(plain_socket, server_hostname='api.example') as tls:
             tls.sendall(b'GET /a/x HTTP/1.1\r\nHost: api.example\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n')
             return int(tls.recv(64).split()[1])
+
+
+@test_each(('1.1',), ('2',))
+def test_what_a_client_writes_hides_nothing_in_the_log(http):
+    """httpd cuts a line that is too long, so who it was comes first."""
+    with mtls_server(guarded(policy('p', document()))) as server:
+        for target in b'/nowhere?' + b'a' * 7900, b'/nowhere?' + b'"' * 2700, b'/nowhere?' + b'\\' * 4000:
+            mark = server.mark()
+            assert ask(server, 'billing', ('GET', target), http=http) == [403]
+            line, = [line for line in server.log_since(mark).splitlines() if 'MTLS0001' in line]
+            assert re.search('MTLS0001: deny reason=route-unknown route=- rule=- identity=- issuer=- policy=orders:5:[0-9a-f]{64} '
+                             'principal="spiffe:spiffe://corp.example/billing" method="GET" host="api.example" path="/nowhere', line), line
 
 
 @test

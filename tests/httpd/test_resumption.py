@@ -5,8 +5,8 @@
 import os
 import tempfile
 
-from harness import HarnessError, client, main, test_each
-from policies import document, guarded, mtls_server, pki, policy, reasons
+from harness import HarnessError, client, main, test, test_each
+from policies import denials, document, guarded, mtls_server, pki, policy, reasons
 
 HOSTS = ('api.example', 'off.example')
 # TLS version, the client wants no ticket, the port: PORT1 has session tickets, PORT2 has none
@@ -80,6 +80,32 @@ def test_a_session_that_off_gave_does_not_help_elsewhere(kind):
     with mtls_server(pair('api.example'), files=['orders/7'], ports=2) as server:
         session = fetched(server, 'off.example', kind)
         assert not resumes(server, 'api.example', kind, '1.1', session)
+
+
+@test_each(*[(kind, http) for kind in KINDS for http in ('1.1', '2')])
+def test_a_session_of_a_neighbour_is_none_of_the_host(kind, http):
+    """A handshake under a name that resumes, and then a request for the host that does not: that is misdirected."""
+    tls, no_ticket, port = KINDS[kind]
+    with mtls_server(pair('api.example', '  MtlsResumption off\n  <Location "/health">\n  MtlsPolicyMode report\n  </Location>\n'),
+                     files=['orders/7', 'health'], ports=2) as server:
+        def misdirected(path, session, who='billing'):
+            mark = server.mark()
+            result = client(server, pki()[who], http, tls, host='off.example', sni='api.example', port=server.ports[port], no_ticket=no_ticket,
+                            session_in=session, requests=[path])
+            return result.resumed, result.status, reasons(server, mark)
+        for path, answer in (('/orders/7', (421, ['vhost-mismatch'])), ('/nowhere', (403, ['route-unknown'])), ('/health', (200, []))):
+            assert misdirected(path, fetched(server, 'api.example', kind)) == (True, *answer), path
+        assert misdirected('/orders/7', None) == (False, 200, [])
+        assert denials(server)[0]['identity'] == '-', denials(server)[0]
+
+
+@test
+def test_a_misdirected_request_is_refused_where_denials_are_reported():
+    with mtls_server(pair('api.example', '  MtlsResumption off\n  MtlsPolicyMode report\n'), files=['orders/7'], ports=2) as server:
+        session = fetched(server, 'api.example', '1.3 ticket')
+        result = client(server, pki()['billing'], host='off.example', sni='api.example', session_in=session, requests=['/orders/7', '/nowhere'])
+        assert result.resumed and result.statuses == [421, 404], result  # there is no such file
+        assert [(d['decision'], d['reason']) for d in denials(server)] == [('deny', 'vhost-mismatch'), ('would-deny', 'route-unknown')]
 
 
 WHERE = {  # what the main server, the one host and the other say; does the first resume, does the other

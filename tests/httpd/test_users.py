@@ -42,6 +42,11 @@ def users_policy(**changes):
     return policy('users', made)
 
 
+def write_passwords(server, name, words):
+    (server.dir / name).write_text(''.join(
+        f'{user}:{{SHA}}{base64.b64encode(hashlib.sha1(word.encode()).digest()).decode()}\n' for user, word in words.items()))
+
+
 def users_server(require=None, body='', modules=(), pages=None, more='', **options):
     """The whole server asks for passwords unless `require` says otherwise; `pages` are files and their text, `more` other hosts."""
     require = REQUIRE.replace('    Require', BASIC + '    Require') if require is None else require
@@ -50,8 +55,7 @@ def users_server(require=None, body='', modules=(), pages=None, more='', **optio
     for name, text in (pages or {}).items():
         (server.docroot / name).parent.mkdir(exist_ok=True)
         (server.docroot / name).write_text(text)
-    (server.dir / 'passwords').write_text(''.join(
-        f'{user}:{{SHA}}{base64.b64encode(hashlib.sha1(word.encode()).digest()).decode()}\n' for user, word in PASSWORDS.items()))
+    write_passwords(server, 'passwords', PASSWORDS)
     server.expect('AH01617|AH01618|AH01629|AH02035')  # wrong passwords, unknown users, and who would fake a certificate
     return server
 
@@ -144,19 +148,146 @@ def test_users_and_names_on_the_line():
     require = ''.join(f'<Location "{place}">\n{BASIC}Require mtls-identity{names}\n</Location>\n'
                       for place, names in (('/', ''), ('/any', ' shipping')))
     with users_server(require) as server:
-        assert ask(server, '/any/x', login('alice')) == (403, 'not-on-require-line', None)
-        assert ask(server, '/alice/x', login('alice')) == (200, None, None)
+        for http in '1.1', '2':
+            for headers in None, login('alice'), login('alice', 'wrong'):
+                assert ask(server, '/any/x', headers, http=http) == (403, 'user-required', None), 'a login would not help'
+            assert ask(server, '/alice/x', http=http) == (401, 'user-required', QUESTION)
+            assert ask(server, '/alice/x', login('alice'), http=http) == (200, None, None)
 
 
-@test
-def test_satisfy_any_does_not_skip_the_user():
-    require = f'<Location "/">\n{BASIC}Satisfy Any\nAllow from all\nRequire mtls-identity\n</Location>\n'
-    with users_server(require) as server:
-        assert ask(server, '/alice/x') == (401, 'user-required', QUESTION)
-        assert ask(server, '/alice/x', login('bob'))[0] in (401, 403)
-        assert ask(server, '/alice/x', login('alice', 'wrong'))[0] == 401
-        assert ask(server, '/denied/x', login('alice')) == (403, 'denied-by-rule', None)
-        assert ask(server, '/staff/x') == (200, None, None)
+EVERYWHERE = REQUIRE.replace('    Require', BASIC + '    Require')
+SKIPPING = {  # what makes httpd let a request in without a login
+    'satisfy any': '<Location "/">\nSatisfy Any\nAllow from all\n</Location>\n',
+    'all granted': '<Location "/">\nRequire all granted\n</Location>\n',
+    'an address': '<Location "/alice">\nRequire ip 127.0.0.1\n</Location>\n',
+    'either': '<Location "/">\nAuthMerging Or\nRequire ip 127.0.0.1\n</Location>\n',
+    'htaccess': None,
+}
+
+
+def check_skipped(server, http):
+    assert ask(server, '/alice/x', http=http) == (401, 'user-required', QUESTION)
+    assert ask(server, '/alice/x', login('alice'), http=http) == (200, None, None)
+    assert ask(server, '/alice/x', login('bob'), http=http) == (403, 'condition-not-met', None)
+    assert ask(server, '/alice/x', login('alice', 'wrong'), http=http) == (401, 'user-required', QUESTION)
+    assert ask(server, '/alice/x', login('alice'), None, http) == (403, 'no-certificate', None)
+    assert ask(server, '/denied/x', login('alice'), http=http) == (403, 'denied-by-rule', None)
+    assert ask(server, '/staff/x', http=http) == (200, None, None)
+
+
+@test_each(*[(name,) for name in SKIPPING])
+def test_a_section_that_skips_the_login_does_not_skip_the_user(name):
+    """Nor does it ask for one for ever."""
+    body = SKIPPING[name] or '<Directory "${DIR}/htdocs">\nAllowOverride AuthConfig\n</Directory>\n'
+    require = EVERYWHERE if SKIPPING[name] else EVERYWHERE.replace('Location "/"', 'Directory "${DIR}/htdocs"').replace('Location', 'Directory')
+    with users_server(require, body) as server:
+        if not SKIPPING[name]:
+            (server.docroot / 'alice/.htaccess').write_text('Require all granted\n')
+        for http in '1.1', '2':
+            check_skipped(server, http)
+
+
+@test_each(('1.1',), ('2',))
+def test_nobody_is_asked_for_an_error_page(http):
+    """Its rule wants a user: then it is not shown, and the answer is what it was."""
+    with users_server(EVERYWHERE, '  ErrorDocument 403 /any/x\n  ErrorDocument 404 /any/x\n') as server:
+        for headers in None, login('alice', 'wrong'):
+            assert ask(server, '/nowhere', headers, http=http) == (403, 'route-unknown', None)
+            assert ask(server, '/public/missing', headers, http=http) == (404, None, None)
+
+
+# ---------------------------------------------------------------- forms
+
+FORM = '''
+    AuthType form
+    AuthName test
+    AuthFormProvider file
+    AuthUserFile "${DIR}/passwords"
+    Session On
+    SessionCookieName session path=/
+'''
+FORM_MODULES = ['auth_form', 'session', 'session_cookie', 'request']
+
+
+def session(user, password='secret'):
+    """What mod_session_cookie keeps of a login with a form."""
+    return {'Cookie': f'session=test-user={user}&test-pw={password}'}
+
+
+@test_each(('',), ('    AuthFormFakeBasicAuth On\n',))
+def test_a_user_of_a_form(more):
+    with users_server(REQUIRE.replace('    Require', FORM + more + '    Require'), modules=FORM_MODULES) as server:
+        server.expect('AH01806|AH01807|AH01809')  # wrong passwords
+        for http in '1.1', '2':
+            assert ask(server, '/alice/x', http=http)[:2] == (401, 'user-required')
+            assert ask(server, '/alice/x', session('alice'), http=http) == (200, None, None)
+            assert ask(server, '/alice/x', session('bob'), http=http) == (403, 'condition-not-met', None)
+            assert ask(server, '/alice/x', session('alice', 'wrong'), http=http)[:2] == (401, 'user-required')
+            assert ask(server, '/alice/x', login('alice'), http=http)[:2] == (401, 'user-required')
+
+
+@test_each(('1.1',), ('2',))
+def test_a_login_elsewhere_is_logged(http):
+    """A form that stands at another address: the answer leads there."""
+    form = FORM + '    AuthFormLoginRequiredLocation https://api.example/login\n'
+    with users_server(REQUIRE.replace('    Require', form + '    Require'), modules=FORM_MODULES) as server:
+        assert ask(server, '/alice/x', http=http) == (302, 'user-required', None)
+        assert ask(server, '/alice/x', session('alice'), http=http) == (200, None, None)
+        assert ask(server, '/denied/x', http=http) == (403, 'denied-by-rule', None)
+
+
+# ---------------------------------------------------------------- realms
+
+CUSTOMERS = BASIC.replace('AuthName test', 'AuthName customers').replace('/passwords', '/customers')
+BY_FORM = FORM.replace('/passwords', '/customers')
+FALLING = '''
+  <Directory "${DIR}/htdocs/any">
+    DirectoryIndex disabled
+    FallbackResource /alice/x
+  </Directory>
+  <FilesMatch "shtml$">
+    Options +Includes
+    SetOutputFilter INCLUDES
+  </FilesMatch>
+  RewriteEngine on
+  RewriteRule "^/any/pt$" "/alice/x" [PT]
+'''
+REALM_PAGES = {'public/page.shtml': '<!--#config errmsg="REFUSED" -->' + ''.join(
+    f'[<!--#include virtual="/{name}/x" -->]' for name in ('alice', 'any', 'alice', 'any'))}
+
+
+def realms_server(customers):
+    """/any is for customers, /alice for staff; alice is the name of one of either, with passwords of their own."""
+    body = f'<Location "/any">\n{customers}</Location>\n<Location "/alice">\n{BASIC}</Location>\n' + FALLING
+    server = users_server(REQUIRE, body, ['include', 'dir', 'rewrite', *FORM_MODULES], REALM_PAGES)
+    write_passwords(server, 'customers', {'alice': 'mine'})
+    server.expect('unable to include|AH0180')
+    return server
+
+
+def included(server, headers, http):
+    result = client(server, pki()['billing'], http, requests=[('GET', '/public/page.shtml', headers)], body=True)
+    return result.bodies[0].replace(b'\n', b'').decode()
+
+
+@test_each(('Basic', '1.1'), ('Basic', '2'), ('form', '1.1'), ('form', '2'))
+def test_a_user_of_another_realm(kind, http):
+    """Counts where it was authenticated, by AuthType and AuthName, and nowhere else."""
+    customer = login('alice', 'mine') if kind == 'Basic' else session('alice', 'mine')
+    staff, both = login('alice'), {**login('alice'), **session('alice', 'mine')}
+    with realms_server(CUSTOMERS if kind == 'Basic' else BY_FORM) as server:
+        assert ask(server, '/any/x', customer, http=http) == (200, None, None)
+        assert ask(server, '/alice/x', staff, http=http) == (200, None, None)
+        assert ask(server, '/alice/x', customer, http=http) == (401, 'user-required', QUESTION)
+        assert ask(server, '/any/x', staff, http=http)[:2] == (401, 'user-required')
+        assert ask(server, '/any/none', customer, http=http)[:2] == (401, 'user-required'), 'where the server goes on to staff'
+        for headers in customer, staff, both:
+            assert ask(server, '/any/pt', headers, http=http) == (403, 'user-required', None), 'who is asked there does not count here'
+        assert included(server, customer, http) == '[REFUSED][any/x][REFUSED][any/x]'
+        assert included(server, staff, http) == '[alice/x][REFUSED][alice/x][REFUSED]'
+        if kind == 'form':
+            assert included(server, both, http) == '[alice/x][any/x][alice/x][any/x]'
+            assert ask(server, '/any/none', both, http=http) == (200, None, None)
 
 
 # ---------------------------------------------------------------- names that are none

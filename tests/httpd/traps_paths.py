@@ -80,7 +80,7 @@ ROWS = [
     ('/index/', 403, None, BY_A_LOOKUP),
     ('/second/', 403, None, BY_A_LOOKUP),
     ('/fall/x', 403, None, BY_A_LOOKUP),
-    ('/errors/missing', 404, None, 'route-unknown'),
+    ('/errors/missing', 404, None, None),             # the page is refused, the request is not
     ('/errors/unknown', 403, None, 'route-unknown'),
     ('/fine-errors/missing', 404, b'fine.txt\n', None),
     ('/fine-errors/unknown', 403, b'fine.txt\n', 'route-unknown'),
