@@ -230,6 +230,8 @@ OBSERVED_FIRST = '''
   <Directory "${DIR}/htdocs/a">
     DirectoryIndex disabled
     FallbackResource /b/x
+    RewriteEngine on
+    RewriteRule "^on$" "/b/x"
   </Directory>
 '''
 
@@ -237,8 +239,9 @@ OBSERVED_FIRST = '''
 @test_each(('1.1',), ('2',))
 def test_a_denial_is_logged_after_one_that_is_only_reported(http):
     """The client's own path would be denied, the one that the server goes on to is."""
-    with mtls_server(guarded(policy('p', document(('/open/{x}',))), OBSERVED_FIRST), ['dir'], ['a/here', 'b/x']) as server:
-        for path, status, logged in (('/a/here', 200, ['would-deny']), ('/a/missing', 403, ['would-deny', 'deny']), ('/b/x', 403, ['deny'])):
+    with mtls_server(guarded(policy('p', document(('/open/{x}',))), OBSERVED_FIRST), ['dir', 'rewrite'], ['a/here', 'b/x']) as server:
+        for path, status, logged in (('/a/here', 200, ['would-deny']), ('/a/missing', 403, ['would-deny', 'deny']),
+                                     ('/a/on', 403, ['would-deny', 'deny']), ('/b/x', 403, ['deny'])):
             mark = server.mark()
             assert ask(server, 'billing', path, http=http) == [status], path
             assert [denial['decision'] for denial in denials(server, mark)] == logged, (path, denials(server, mark))

@@ -252,21 +252,21 @@ FALLING = '''
   RewriteEngine on
   RewriteRule "^/any/pt$" "/alice/x" [PT]
 '''
-REALM_PAGES = {'public/page.shtml': '<!--#config errmsg="REFUSED" -->' + ''.join(
-    f'[<!--#include virtual="/{name}/x" -->]' for name in ('alice', 'any', 'alice', 'any'))}
+REALM_PAGES = dict.fromkeys(('public/page.shtml', 'alice/page.shtml'), '<!--#config errmsg="REFUSED" -->' + ''.join(
+    f'[<!--#include virtual="/{name}/x" -->]' for name in ('alice', 'any', 'alice', 'any')))
 
 
 def realms_server(customers):
     """/any is for customers, /alice for staff; alice is the name of one of either, with passwords of their own."""
     body = f'<Location "/any">\n{customers}</Location>\n<Location "/alice">\n{BASIC}</Location>\n' + FALLING
     server = users_server(REQUIRE, body, ['include', 'dir', 'rewrite', *FORM_MODULES], REALM_PAGES)
-    write_passwords(server, 'customers', {'alice': 'mine'})
+    write_passwords(server, 'customers', {'alice': 'mine', 'carol': 'mine'})
     server.expect('unable to include|AH0180')
     return server
 
 
-def included(server, headers, http):
-    result = client(server, pki()['billing'], http, requests=[('GET', '/public/page.shtml', headers)], body=True)
+def included(server, headers, http, page='/public/page.shtml'):
+    result = client(server, pki()['billing'], http, requests=[('GET', page, headers)], body=True)
     return result.bodies[0].replace(b'\n', b'').decode()
 
 
@@ -288,6 +288,8 @@ def test_a_user_of_another_realm(kind, http):
         if kind == 'form':
             assert included(server, both, http) == '[alice/x][any/x][alice/x][any/x]'
             assert ask(server, '/any/none', both, http=http) == (200, None, None)
+            carol = {**staff, **session('carol', 'mine')}  # found on the way, she does not take the place of alice
+            assert included(server, carol, http, '/alice/page.shtml') == '[alice/x][any/x][alice/x][any/x]'
 
 
 # ---------------------------------------------------------------- names that are none
