@@ -226,15 +226,26 @@ static bool is_in_doubt(const mpol_target *target) {
            ((target->classes & MPOL_PATH_DOT_SEGMENTS) != 0 && (target->classes & slashes) != 0);
 }
 
+/* A server without a policy, or with one that has ended, says that of every request. */
+static mpol_reason first_reason(const request_rec *r, mpol_reason reason) {
+    const mtls_policy *policy = mtls_server_config_of(r)->policy;
+    if (policy == NULL || policy->loaded == NULL)
+        return MPOL_REASON_POLICY_UNAVAILABLE;
+    if (policy->ends &&
+        (uint64_t)apr_time_sec(r->request_time) >= mpol_policy_valid_until(&policy->loaded->image))
+        return MPOL_REASON_POLICY_EXPIRED;
+    return reason;
+}
+
 /* Refuse what we are not asked about. */
 static int refuse(request_rec *r, mtls_request *kept, mpol_reason reason) {
-    const mpol_decision refused = mpol_decision_of(reason);
+    const mpol_decision refused = mpol_decision_of(first_reason(r, reason));
     mtls_judgement j = {.policy = mtls_server_config_of(r)->policy,
                         .kept = kept,
                         .decision = &refused,
                         .mode = MTLS_MODE_ENFORCE};
     report(r, &j);
-    return mpol_reason_http_status(reason);
+    return mpol_reason_http_status(refused.reason);
 }
 
 static int check_unasked(request_rec *r, mtls_request *kept) {

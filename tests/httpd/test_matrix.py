@@ -189,7 +189,7 @@ def test_a_policy_that_has_ended():
     wait_until(lambda: time.time() > server.policy_end, ENDS_AFTER_S, 'the policy to end')
     for http, tls, resume in CONNECTIONS:
         for name in 'billing', None:
-            for request in '/orders/7', '/health', '/nowhere':  # httpd ends a connection after a 503
+            for request in '/orders/7', '/health', '/nowhere', 'TRACE /orders/7', 'OPTIONS *':  # httpd ends a connection after a 503
                 mark = server.mark()
                 result = play(name, http, tls, resume, [request], host='ending.example')
                 assert result.status == 503 and reasons(server, mark) == ['policy-expired'], result

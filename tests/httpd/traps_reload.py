@@ -214,10 +214,10 @@ def trap_13_a_new_policy_that_fails_at_a_reload():
         mark = server.mark()
         for who in 'billing', None:
             for http in '1.1', '2':
-                for request in '/orders/7', '/health', '/nowhere':
+                for request in '/orders/7', '/health', '/nowhere', 'TRACE /orders/7', 'OPTIONS *':
                     assert ask(server, request, who=who, http=http, host='b.example') == [500], (who, http, request)
-        assert reasons(server, mark) == ['policy-unavailable'] * 12, denials(server, mark)
-        assert server.log_since(mark).count('mtls_authz:error') == 12
+        assert reasons(server, mark) == ['policy-unavailable'] * 20, denials(server, mark)
+        assert server.log_since(mark).count('mtls_authz:error') == 20
         assert ask(server, '/orders/7', '/new/7', '/health') == [200, 403, 200]
         install(missing, Path(policy('b', document(hosts=('b.example',)))).read_bytes())
         server.graceful()
