@@ -160,6 +160,17 @@ static void swap(uint8_t *one, uint8_t *other, uint32_t size) {
     }
 }
 
+static void resize(document *d, mpol_section_kind kind, uint32_t count) {
+    uint32_t room = d->sound->section[kind].count + SPARE;
+    if (count > room) {
+        uint8_t *more = calloc(count, sizes[kind]);
+        memcpy(more, d->data[kind], room * sizes[kind]);
+        free(d->data[kind]);
+        d->data[kind] = more;
+    }
+    d->count[kind] = count;
+}
+
 /* A change of the parts; those of the whole file come later. False when it cannot be made. */
 static bool change_parts(document *d, const bad_change *c) {
     uint32_t size = sizes[c->kind];
@@ -175,7 +186,7 @@ static bool change_parts(document *d, const bad_change *c) {
         break;
     case BAD_COPY: memcpy(at + size, at, size); break;
     case BAD_SWAP: swap(at, at + size, size); break;
-    case BAD_RESIZE: d->count[c->kind] = number(d, &c->value, NULL, NULL); return true;
+    case BAD_RESIZE: resize(d, c->kind, number(d, &c->value, NULL, NULL)); return true;
     case BAD_MOVE: return move_one(d, c->kind, (uint32_t)c->field);
     case BAD_RENAME: return rename_element(d, c->kind, index, (uint32_t)c->field);
     case BAD_HEADER:

@@ -146,6 +146,69 @@ static void test_every_section_is_in_its_place(void **state) {
         }
 }
 
+/* Where a section of a made image begins. */
+static uint8_t *section_of(uint8_t *image, mpol_section_kind kind) {
+    return image + mpol_read_u32(image + MPOL_HEADER_BYTES + (uint32_t)kind * MPOL_TABLE_BYTES +
+                                 MPOL_TABLE_OFFSET);
+}
+
+static void put_u32(uint8_t *at, uint32_t value) {
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+enum { LITERAL = 60000 };
+
+/* A chain of `count` more states of names, each with one edge whose literal is the same long
+ * string.
+ */
+static mpol_format_rule check_chain(uint32_t count) {
+    const bad_case longer = {.changes = {RESIZE(STRING_OFFSETS, COUNT(STRING_OFFSETS, 1)),
+                                         RESIZE(STRING_BYTES, COUNT(STRING_BYTES, LITERAL + 1)),
+                                         RESIZE(STATES, COUNT(STATES, (int64_t)count + 1)),
+                                         RESIZE(EDGES, COUNT(EDGES, (int64_t)count))}};
+    uint32_t strings = mpol_count(&everything, MPOL_STRING_OFFSETS) - 1;
+    uint32_t pool = mpol_count(&everything, MPOL_STRING_BYTES);
+    uint32_t states = mpol_count(&everything, MPOL_STATES);
+    uint32_t edges = mpol_count(&everything, MPOL_EDGES);
+    uint32_t len;
+    mpol_image view;
+    uint8_t *image = bad_image_make(&everything, &longer, &len);
+    assert_non_null(image);
+    memset(section_of(image, MPOL_STRING_BYTES) + pool, '~', LITERAL); /* behind all others */
+    put_u32(section_of(image, MPOL_STRING_OFFSETS) + 4 * (strings + 1), pool + LITERAL + 1);
+    uint64_t hash =
+        mpol_bytes_hash((mpol_bytes){section_of(image, MPOL_STRING_BYTES) + pool, LITERAL});
+    for (uint32_t i = 0; i <= count; i++) {
+        uint8_t *state = section_of(image, MPOL_STATES) + (states + i) * MPOL_STATES_BYTES;
+        for (uint32_t field = 0; field < MPOL_STATES_BYTES; field += 4)
+            put_u32(state + field, MPOL_NONE);
+        put_u32(state + MPOL_STATE_EDGE, edges + i);
+        put_u32(state + MPOL_STATE_EDGES, i < count);
+        if (i == count)
+            break;
+        uint8_t *edge = section_of(image, MPOL_EDGES) + (edges + i) * MPOL_EDGES_BYTES;
+        put_u32(edge + MPOL_EDGE_HASH, (uint32_t)hash);
+        put_u32(edge + MPOL_EDGE_HASH + 4, (uint32_t)(hash >> 32));
+        put_u32(edge + MPOL_EDGE_LITERAL, strings);
+        put_u32(edge + MPOL_EDGE_TARGET, states + i + 1);
+    }
+    mpol_format_rule found = mpol_image_check(image, len, &view);
+    free(image);
+    return found;
+}
+
+/* Nobody makes a small file that takes long to check. */
+static void test_hashing_is_bounded(void **state) {
+    const uint32_t most = MPOL_LIMIT_HASH_WORK / LITERAL;
+    (void)state;
+    assert_int_equal(check_chain(support_is_slow() ? 10 : most - 1), MPOL_FORMAT_OK);
+    twins_of[MPOL_FORMAT_HASH_WORK]++;
+    if (!support_is_slow())
+        assert_int_equal(check_chain(most + 1), MPOL_FORMAT_HASH_WORK);
+    broken_by[MPOL_FORMAT_HASH_WORK]++;
+}
+
 /* Any zero byte between sections that is none. */
 static void test_all_padding_is_zero(void **state) {
     uint8_t *copy = malloc(everything.len);
@@ -214,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_the_digest),
         cmocka_unit_test(test_every_section_is_in_its_place),
         cmocka_unit_test(test_all_padding_is_zero),
+        cmocka_unit_test(test_hashing_is_bounded),
         cmocka_unit_test(test_the_document_has_these_rules),
         cmocka_unit_test(test_every_rule_was_broken_and_kept),
     };

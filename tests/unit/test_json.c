@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
+#include "base/limits.h"
 #include "source/json.h"
 
 #include <apr_strings.h>
+#include <stdlib.h>
 #include <string.h>
 
 static mpol_json *parse_len(const char *text, size_t len, mpol_diagnostics **found) {
@@ -269,6 +271,15 @@ static void test_every_truncation(void **state) {
     expect(text, "none");
 }
 
+static void test_a_text_that_is_too_large(void **state) {
+    const size_t len = MPOL_LIMIT_SOURCE_BYTES + 1u;
+    char *text = support_is_slow() ? NULL : calloc(1, len);
+    (void)state;
+    if (text != NULL)
+        assert_string_equal(problem_len(text, len), "document-too-large 0");
+    free(text);
+}
+
 static void test_pointers(void **state) {
     const mpol_json *document = parse("{\"a\":[0,{\"b~c/d\":1}],\"\":2}");
     (void)state;
@@ -302,6 +313,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_json),
         cmocka_unit_test(test_what_is_json),
         cmocka_unit_test(test_every_truncation),
+        cmocka_unit_test(test_a_text_that_is_too_large),
         cmocka_unit_test(test_pointers),
         cmocka_unit_test(test_pointers_are_safe_to_print),
     };

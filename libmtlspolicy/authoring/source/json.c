@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/json.h"
 
+#include "base/limits.h"
+
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,9 +282,18 @@ static bool check_spaces(mpol_diagnostics *diagnostics) {
     return true;
 }
 
+static bool check_size(mpol_diagnostics *diagnostics) {
+    if (diagnostics->text.len <= MPOL_LIMIT_SOURCE_BYTES)
+        return true;
+    mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_DOCUMENT_TOO_LARGE, 0, "",
+                         "Split the policy.", "The document is larger than %u bytes.",
+                         MPOL_LIMIT_SOURCE_BYTES);
+    return false;
+}
+
 mpol_json *mpol_json_parse(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
     builder b = {.pool = pool, .diagnostics = diagnostics};
-    if (!check_encoding(diagnostics))
+    if (!check_size(diagnostics) || !check_encoding(diagnostics))
         return NULL;
     b.parser = yajl_alloc(&callbacks, NULL, &b);
     yajl_status status = yajl_parse(b.parser, diagnostics->text.data, diagnostics->text.len);

@@ -32,7 +32,8 @@ struct mpol_json {
 
 #define MPOL_JSON_DEPTH 32
 
-/* Parse `diagnostics->text`. NULL when it is no JSON text; the reason is in `diagnostics`. */
+/* Parse `diagnostics->text`. NULL when it is no JSON text or too large; the reason is in
+ * `diagnostics`. */
 mpol_json *mpol_json_parse(apr_pool_t *pool, mpol_diagnostics *diagnostics);
 
 /* The JSON pointer (RFC 6901) of a value, from the pool. */

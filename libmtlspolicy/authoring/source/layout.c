@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/layout.h"
 
-#include "base/limits.h"
 #include "image/format.h"
 #include "model/text.h"
 #include "source/json.h"
@@ -178,12 +177,6 @@ static mpol_text *lay_out(layout *l, const mpol_json *value, const shape *as) {
 
 bool mpol_layout(apr_pool_t *pool, mpol_diagnostics *diagnostics, mpol_bytes *text) {
     layout l = {pool, diagnostics};
-    if (diagnostics->text.len > MPOL_LIMIT_SOURCE_BYTES) {
-        mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_DOCUMENT_TOO_LARGE, 0, "",
-                             "Split the policy.", "The document is larger than %u bytes.",
-                             MPOL_LIMIT_SOURCE_BYTES);
-        return false;
-    }
     const mpol_json *parsed = mpol_json_parse(pool, diagnostics);
     if (parsed == NULL)
         return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/read.h"
 
-#include "base/limits.h"
 #include "source/meaning.h"
 #include "source/reader.h"
 
@@ -108,12 +107,6 @@ static void read_document(mpol_reader *reader, const mpol_json *document) {
 }
 
 mpol_model *mpol_model_read(apr_pool_t *pool, mpol_diagnostics *diagnostics) {
-    if (diagnostics->text.len > MPOL_LIMIT_SOURCE_BYTES) {
-        mpol_diagnostics_add(diagnostics, MPOL_ERROR, MPOL_DIAGNOSTIC_DOCUMENT_TOO_LARGE, 0, "",
-                             "Split the policy.", "The document is larger than %u bytes.",
-                             MPOL_LIMIT_SOURCE_BYTES);
-        return NULL;
-    }
     mpol_json *document = mpol_json_parse(pool, diagnostics);
     if (document == NULL)
         return NULL;

@@ -88,7 +88,8 @@
     X(ENDPOINT_METHODS, "9.11", "endpoints do not share out the methods in order")                 \
     X(METHOD_FIELD, "9.12", "a method's name, route or captures do not exist")                     \
     X(METHOD_ORDER, "9.13", "an endpoint's methods are not sorted or not unique")                  \
-    X(ROUTE_FIELD, "9.14", "a route's name, class or flags are wrong or out of order")
+    X(ROUTE_FIELD, "9.14", "a route's name, class or flags are wrong or out of order")             \
+    X(HASH_WORK, "9.15", "more would have to be hashed than a reader does")
 
 typedef enum mpol_format_rule {
     MPOL_FORMAT_OK = 0,
