@@ -59,6 +59,13 @@ def test_one_layout_whatever_the_order(name):
         assert formatted(json.dumps(other, indent=seed).encode()) == expected, seed
 
 
+@test
+def test_the_examples_are_laid_out():
+    examples = sorted(map(str, (TOP / 'schemas/examples').glob('*.json')))
+    assert len(examples) > 3
+    expect(run('fmt', '--check', *examples, str(TOP / 'docs/demo/policy.json')), YES)
+
+
 @test_each(('small',), ('large',))
 def test_it_means_the_same(name):
     document = dict(DOCUMENTS)[name]
