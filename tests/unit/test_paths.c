@@ -323,6 +323,21 @@ static void test_the_bound_is_of_a_host(void **state) {
     assert_true(automaton->states->nelts > 65536);
 }
 
+/* However many states the hosts before it have, which are all within their bounds. */
+static void test_a_host_that_is_too_complex_behind_others(void **state) {
+    const char *routes = crossing_host("z", "\"z\"", 17);
+    (void)state;
+    if (support_is_slow())
+        return;
+    for (int i = 0; i < 9; i++)
+        routes = TEXT("%s,%s", routes, crossing_host(TEXT("r%d", i), TEXT("\"h%d\"", i), 15));
+    mpol_diagnostics *found = build(routes);
+    assert_null(paths);
+    assert_int_equal(found->list->nelts, 1);
+    assert_int_equal(strncmp(MPOL_AT(found->list, 0, mpol_diagnostic)->pointer, "/routes/z/", 10),
+                     0);
+}
+
 /* Hosts that the same routes list are one to the automaton. */
 static void test_hosts_that_are_alike_share_their_states(void **state) {
     (void)state;
@@ -471,6 +486,7 @@ int main(void) {
         cmocka_unit_test(test_patterns_that_cross_a_little),
         cmocka_unit_test(test_14_positions_compile_and_18_are_refused),
         cmocka_unit_test(test_the_bound_is_of_a_host),
+        cmocka_unit_test(test_a_host_that_is_too_complex_behind_others),
         cmocka_unit_test(test_hosts_that_are_alike_share_their_states),
         cmocka_unit_test(test_each_host_that_is_too_complex),
         cmocka_unit_test(test_prefixes_over_crossing_patterns),

@@ -168,12 +168,13 @@ static uint64_t literals_of(const mpol_route *route) {
 }
 
 /* Every host that is too complex, by the first of those that are alike; the same two patterns once,
- * whatever hosts they are of. */
-static void report_complex(builder *b) {
+ * whatever hosts they are of. `failed` is the first such set: those before it have their states,
+ * and must not use up what is counted at most. */
+static void report_complex(builder *b, int failed) {
     const mpol_pattern *most[2];
     mpol_blame blame = mpol_blame_make(b->pool, true, 0);
     apr_hash_t *reported = apr_hash_make(b->pool);
-    for (int i = 0; i < b->sets->nelts; i++) {
+    for (int i = failed; i < b->sets->nelts; i++) {
         host_set *set = MPOL_AT(b->sets, i, host_set);
         blame.rules.limit = mpol_automaton_limit(set->segments);
         if (!mpol_blame_trie(&blame, set->trie, most) ||
@@ -228,7 +229,7 @@ static bool build_states(builder *b, mpol_automaton *automaton) {
             if (mpol_automaton_is_large(automaton))
                 mpol_paths_report_large(b->model, b->diagnostics);
             else
-                report_complex(b);
+                report_complex(b, i);
             return false;
         }
         place_hosts(b->paths, set, state);
