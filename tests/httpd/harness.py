@@ -188,6 +188,7 @@ class Server:
         self.ports = [0] * ports
         self.probe_port = 0
         self.program = httpd_program()
+        self.module = module_path()  # mod_mtls_authz
         self.process = None
         self._expected = [re.compile(text) for text in ALWAYS_EXPECTED]
         self._make_directories()
@@ -219,7 +220,7 @@ class Server:
         for name in (f'mpm_{self.mpm}', *self.base, *self.modules):
             if f'mod_{name}.c' in builtin or f'  {name}.c' in builtin or (name == 'http2' and not self._has_http2()):
                 continue
-            path = module_path() if name == 'mtls_authz' else module_directory() / f'mod_{name}.so'
+            path = self.module if name == 'mtls_authz' else module_directory() / f'mod_{name}.so'
             yield f'LoadModule {name}_module "{path}"'
 
     def _user_lines(self):

@@ -147,6 +147,7 @@ def trap_26_an_unreadable_policy_of_an_unprivileged_server():
         return check_unreadable(server, path, lambda *_: None)
     server = mtls_server('', files=FILES)
     user = pwd.getpwnam('nobody')
+    server.module = shutil.copy(server.module, server.dir)  # the build may lie where this user cannot go
     own = Pki(server.dir / 'pki').standard()
     path = shutil.copy(old_policy(), server.dir / 'live.mtlsp')
     server.config = vhost(own, f'  MtlsPolicyFile "{path}"\n{REQUIRE}', ca='corp.crt')
