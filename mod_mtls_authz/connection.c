@@ -118,8 +118,12 @@ static void take_certificate(apr_pool_t *pool, SSL *ssl, X509 *leaf, mtls_snapsh
 }
 
 static mtls_snapshot *take_snapshot(apr_pool_t *pool, SSL *ssl) {
+    static const mtls_trust nobodys;
     mtls_snapshot *snapshot = make_snapshot(pool, MPOL_TLS_PRESENT);
     X509 *leaf = SSL_get0_peer_certificate(ssl);
+    snapshot->trust = mtls_trust_of(ssl);
+    if (snapshot->trust == NULL)
+        snapshot->trust = &nobodys;
     snapshot->resumed = SSL_session_reused(ssl) == 1;
     if (leaf != NULL)
         take_certificate(pool, ssl, leaf, snapshot);
@@ -138,10 +142,11 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy) {
 }
 
 static int init_server(server_rec *s, apr_pool_t *pool, int is_proxy, SSL_CTX *ctx) {
-    const mtls_server_config *config = ap_get_module_config(s->module_config, &mtls_authz_module);
-    (void)pool;
-    if (!is_proxy)
-        mtls_evidence_install(ctx, config->resumption != 0);
+    mtls_server_config *config = ap_get_module_config(s->module_config, &mtls_authz_module);
+    if (is_proxy)
+        return APR_SUCCESS;
+    config->trust = mtls_trust_note(s, pool, ctx);
+    mtls_evidence_install(ctx, config->resumption != 0);
     return APR_SUCCESS;
 }
 
@@ -207,7 +212,8 @@ static const char *group_names(apr_pool_t *pool, const mpol_image *image, uint32
     return count > 0 ? apr_array_pstrcat(pool, names, ',') : NULL;
 }
 
-static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *policy) {
+static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *policy,
+                            bool misdirected) {
     apr_pool_t *pool;
     /* A pool of its own below none: streams of one connection make views side by side. */
     if (apr_pool_create(&pool, NULL) != APR_SUCCESS)
@@ -215,7 +221,10 @@ static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *po
     mtls_view *view = apr_pcalloc(pool, sizeof *view);
     view->pool = pool;
     view->policy = policy;
+    view->misdirected = misdirected;
     mpol_client_resolve(&policy->loaded->image, &snapshot->facts, &view->client);
+    if (misdirected)
+        view->client.before_dates = MPOL_REASON_VHOST_MISMATCH;
     view->principal = principal_text(pool, &view->client);
     view->groups = group_names(pool, &policy->loaded->image, view->client.class);
     view->identity = mpol_identity_name(&policy->loaded->image, view->client.identity);
@@ -223,12 +232,13 @@ static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *po
     return view;
 }
 
-const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy) {
+const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy,
+                                      bool misdirected) {
     mtls_view *first = snapshot->views;
     for (mtls_view *view = first; view != NULL; view = view->next)
-        if (view->policy == policy)
+        if (view->policy == policy && view->misdirected == misdirected)
             return view;
-    mtls_view *made = make_view(snapshot, policy);
+    mtls_view *made = make_view(snapshot, policy, misdirected);
     if (made == NULL)
         return NULL;
     /* Two streams may both make one; both stay, and either is right. */

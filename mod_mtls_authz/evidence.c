@@ -6,12 +6,18 @@
 
 #include <openssl/crypto.h>
 
-/* Evidence is bound to the certificate it speaks of: a later authentication on a resumed session
- * must not inherit the path of another certificate. */
-enum { LEAF_DIGEST = 32, APPDATA_BYTES = LEAF_DIGEST + MPOL_EVIDENCE_BYTES };
+/* Evidence is bound to the certificate it speaks of, since a later authentication on a resumed
+ * session must not inherit the path of another one, and to what that was verified against: a
+ * session may outlive a reload that takes an authority away or brings a new revocation list. */
+enum { BOND_BYTES = 32, APPDATA_BYTES = BOND_BYTES + MPOL_EVIDENCE_BYTES };
 
-static bool leaf_digest(const X509 *leaf, uint8_t digest[LEAF_DIGEST]) {
-    return X509_digest(leaf, EVP_sha256(), digest, NULL) == 1;
+static bool bond_of(const SSL *ssl, const X509 *leaf, uint8_t bond[BOND_BYTES]) {
+    uint8_t both[32 + MTLS_TRUST_BYTES];
+    const mtls_trust *trust = mtls_trust_of(ssl);
+    if (trust == NULL || X509_digest(leaf, EVP_sha256(), both, NULL) != 1)
+        return false;
+    memcpy(both + 32, trust->digest, MTLS_TRUST_BYTES);
+    return EVP_Digest(both, sizeof both, bond, NULL, EVP_sha256(), NULL) == 1;
 }
 
 /* Put what this handshake verified into a session. On a resumed connection there is no verified
@@ -23,26 +29,27 @@ static void write_evidence(SSL *ssl, SSL_SESSION *session) {
     const X509 *leaf = SSL_get0_peer_certificate(ssl);
     if (chain == NULL || leaf == NULL || session == NULL)
         return;
-    bool known = mpol_path_read(chain, &path) && leaf_digest(leaf, data);
+    bool known = mpol_path_read(chain, &path) && bond_of(ssl, leaf, data);
     long result = SSL_get_verify_result(ssl);
     uint32_t len = 0;
     if (known && result >= 0 && result <= INT32_MAX)
-        len = LEAF_DIGEST + mpol_evidence_write(&path, (uint32_t)result, data + LEAF_DIGEST);
+        len = BOND_BYTES + mpol_evidence_write(&path, (uint32_t)result, data + BOND_BYTES);
     /* Of no length where it is not known: then a resumed connection knows that it does not. */
     (void)SSL_SESSION_set1_ticket_appdata(session, data, len);
 }
 
-static bool read_session(SSL_SESSION *session, const X509 *leaf, mpol_path *path, bool *verified) {
-    uint8_t digest[LEAF_DIGEST];
+static bool read_session(const SSL *ssl, SSL_SESSION *session, const X509 *leaf, mpol_path *path,
+                         bool *verified) {
+    uint8_t bond[BOND_BYTES];
     void *data = NULL;
     size_t len = 0;
     uint32_t result;
     *verified = false;
     if (session == NULL || SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 ||
-        len <= LEAF_DIGEST || len > APPDATA_BYTES)
+        len <= BOND_BYTES || len > APPDATA_BYTES)
         return false;
-    mpol_bytes evidence = {(const uint8_t *)data + LEAF_DIGEST, (uint32_t)len - LEAF_DIGEST};
-    if (!leaf_digest(leaf, digest) || CRYPTO_memcmp(digest, data, LEAF_DIGEST) != 0 ||
+    mpol_bytes evidence = {(const uint8_t *)data + BOND_BYTES, (uint32_t)len - BOND_BYTES};
+    if (!bond_of(ssl, leaf, bond) || CRYPTO_memcmp(bond, data, BOND_BYTES) != 0 ||
         !mpol_evidence_read(evidence, path, &result))
         return false;
     *verified = result == X509_V_OK;
@@ -56,7 +63,7 @@ bool mtls_evidence_path(SSL *ssl, X509 *leaf, mpol_path *path, bool *verified) {
         *verified = now_ok;
         return mpol_path_read(chain, path);
     }
-    if (read_session(SSL_get0_session(ssl), leaf, path, verified)) {
+    if (read_session(ssl, SSL_get0_session(ssl), leaf, path, verified)) {
         *verified = *verified && now_ok;
         return true;
     }
@@ -79,12 +86,17 @@ static int generate_ticket(SSL *ssl, void *arg) {
     return 1;
 }
 
-/* A ticket with a client certificate but without evidence is not used: the client makes a full
- * handshake, and nobody notices but the clock. */
-static SSL_TICKET_RETURN decrypt_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
-                                        size_t name_len, SSL_TICKET_STATUS status, void *arg) {
+/* A session with a client certificate but without evidence that holds here is not resumed: the
+ * client makes a full handshake, and nobody notices but the clock. */
+static bool holds_here(const SSL *ssl, SSL_SESSION *session) {
     mpol_path path;
     bool verified;
+    const X509 *leaf = SSL_SESSION_get0_peer(session);
+    return leaf == NULL || read_session(ssl, session, leaf, &path, &verified);
+}
+
+static SSL_TICKET_RETURN decrypt_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                        size_t name_len, SSL_TICKET_STATUS status, void *arg) {
     (void)name;
     (void)name_len;
     (void)arg;
@@ -92,8 +104,7 @@ static SSL_TICKET_RETURN decrypt_ticket(SSL *ssl, SSL_SESSION *session, const un
         return SSL_TICKET_RETURN_IGNORE;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    X509 *leaf = SSL_SESSION_get0_peer(session);
-    if (leaf != NULL && !read_session(session, leaf, &path, &verified))
+    if (!holds_here(ssl, session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
 }
@@ -126,7 +137,14 @@ typedef SSL_SESSION *(*get_session_callback)(SSL *ssl, const unsigned char *id, 
 static get_session_callback mod_ssl_get_callback;
 
 static SSL_SESSION *get_session(SSL *ssl, const unsigned char *id, int len, int *copy) {
-    return resumes_nothing(ssl) ? NULL : mod_ssl_get_callback(ssl, id, len, copy);
+    if (resumes_nothing(ssl))
+        return NULL;
+    SSL_SESSION *session = mod_ssl_get_callback(ssl, id, len, copy);
+    if (session == NULL || holds_here(ssl, session))
+        return session;
+    if (*copy == 0) /* it is ours */
+        SSL_SESSION_free(session);
+    return NULL;
 }
 
 static void wrap_get_session(SSL_CTX *ctx) {

@@ -88,20 +88,6 @@ static const mpol_name_filter *filters_of(const request_rec *r, const mtls_dir_c
     return filters;
 }
 
-/* Has this connection resumed a session, as another virtual host allows, where this one does not?
- */
-static bool resumes_against_will(const request_rec *r, const mtls_request *kept) {
-    return mtls_server_config_of(r)->resumption == 0 && kept->snapshot->resumed;
-}
-
-static void decide_mismatch(const mpol_image *image, const mpol_request *request,
-                            const mpol_client *client, const mpol_name_filter *filters,
-                            uint32_t count, mpol_decision *decision) {
-    mpol_client other = *client;
-    other.before_dates = MPOL_REASON_VHOST_MISMATCH;
-    mpol_decide(image, request, &other, filters, count, decision);
-}
-
 /* Decide one path for the client of this request; it, its method, how it was come to and the user
  * are in `request` already. */
 static void decide(const request_rec *r, const mtls_request *kept, const mtls_policy *policy,
@@ -113,11 +99,6 @@ static void decide(const request_rec *r, const mtls_request *kept, const mtls_po
     request->address = mtls_peer_address(r, address);
     request->now_s = (int64_t)apr_time_sec(r->request_time);
     request->method_override = kept->method_override;
-    if (resumes_against_will(r, kept)) {
-        decide_mismatch(&policy->loaded->image, request, &kept->view->client, filters, count,
-                        decision);
-        return;
-    }
     mpol_decide(&policy->loaded->image, request, &kept->view->client, filters, count, decision);
 }
 
@@ -216,6 +197,12 @@ void mtls_forget(mtls_request *kept) {
         kept->lookup_uri = NULL;
 }
 
+bool mtls_is_misdirected(const request_rec *r, const mtls_snapshot *snapshot) {
+    const mtls_server_config *config = mtls_server_config_of(r);
+    return config->has_neighbours && snapshot->trust != NULL &&
+           (snapshot->trust != config->trust || (config->resumption == 0 && snapshot->resumed));
+}
+
 /* See who the client is to the policy. A certificate that was renegotiated within this request
  * makes what was decided before void. */
 static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy *policy) {
@@ -230,7 +217,8 @@ static bool look_at_client(request_rec *r, mtls_request *kept, const mtls_policy
         kept->snapshot = now;
         mtls_forget(kept);
     }
-    kept->view = mtls_connection_view(kept->snapshot, policy);
+    kept->view =
+        mtls_connection_view(kept->snapshot, policy, mtls_is_misdirected(r, kept->snapshot));
     return kept->view != NULL;
 }
 

@@ -3,9 +3,10 @@
 #include "mod_mtls_authz.h"
 
 static void register_hooks(apr_pool_t *pool) {
-    mtls_requirements = NULL; /* of this configuration; the last one's pool is gone */
+    ap_hook_pre_config(mtls_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(mtls_policies_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(mtls_policies_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    /* By then mod_ssl has made its contexts. */
+    ap_hook_post_config(mtls_policies_post_config, NULL, NULL, APR_HOOK_LAST);
     mtls_connection_hooks();
     mtls_request_hooks(pool);
 }

@@ -32,6 +32,12 @@ typedef struct mtls_policy {
     bool asks_users;           /* some rule has a condition on the user */
 } mtls_policy;
 
+/* What a virtual host verifies clients against: one object for all that do it alike. */
+enum { MTLS_TRUST_BYTES = 32 };
+typedef struct mtls_trust {
+    uint8_t digest[MTLS_TRUST_BYTES];
+} mtls_trust;
+
 /* The names of a Require line, as one policy knows them. */
 typedef struct mtls_resolved {
     const mtls_policy *policy;
@@ -68,7 +74,10 @@ typedef struct mtls_server_config {
     const char *environment;   /* the one that its policy must be for; NULL: any */
     int resumption;            /* MtlsResumption: MTLS_UNSET, 0 or 1 */
     const mtls_policy *policy; /* NULL: none is set */
+    const mtls_trust *trust;   /* what clients are verified against; NULL: not known, or no TLS */
     bool enforces;             /* some section of this server requires an identity */
+    bool has_neighbours;       /* a connection may be made for others, which verify otherwise */
+    bool answers_early;        /* it may answer what no provider can: 421, 503 */
 } mtls_server_config;
 
 extern const command_rec mtls_directives[];
@@ -101,6 +110,8 @@ const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
 
 /* --- policies (policies.c) ----------------------------------------------------------------- */
 
+/* Forget the configuration before; runs before any directive is read. */
+int mtls_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int mtls_policies_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                                server_rec *main_server);
 int mtls_policies_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -113,6 +124,7 @@ typedef struct mtls_view {
     struct mtls_view *next;
     apr_pool_t *pool;
     const mtls_policy *policy;
+    bool misdirected; /* to a virtual host that it was not made for */
     mpol_client client;
     const char *principal; /* kind:value, or NULL */
     const char *groups;    /* names with commas between, or NULL */
@@ -125,6 +137,7 @@ typedef struct mtls_snapshot {
     mpol_facts facts;
     mpol_certificate names;
     X509 *leaf;                /* a reference of our own, or NULL */
+    const mtls_trust *trust;   /* what it was verified against; NULL without TLS */
     bool resumed;              /* it came with a session that was resumed */
     const char *sha256;        /* of the DER, in hex; NULL without a certificate */
     const char *x5t_s256;      /* the same in base64url (RFC 8705 section 3.1) */
@@ -137,8 +150,10 @@ typedef struct mtls_snapshot {
 mtls_snapshot *mtls_connection_snapshot(conn_rec *c);
 /* What is known of a connection whose certificate cannot be looked at, or that is not TLS. */
 mtls_snapshot *mtls_snapshot_make(apr_pool_t *pool, conn_rec *c);
-/* What that client is to a policy. The policy must be loaded. */
-const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy);
+/* What that client is to a policy, which must be loaded; `misdirected`, where it asks a virtual host
+ * that the connection was not made for. */
+const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy,
+                                      bool misdirected);
 /* Look at the certificate again when a renegotiation or a post-handshake authentication within this
  * very request changed it. Call at the start of a request with `fresh` false, later with true. */
 void mtls_connection_refresh(conn_rec *c, bool fresh);
@@ -155,6 +170,15 @@ void mtls_evidence_install(SSL_CTX *ctx, bool resumption);
 /* Begin a handshake with a context for which the above was said. It may turn out to be for another
  * virtual host of the same port, which gives sessions. */
 void mtls_evidence_begin(SSL *ssl, bool resumption);
+
+/* --- what virtual hosts verify clients against (trust.c) ---------------------------------------- */
+
+void mtls_trust_reset(apr_pool_t *pool);
+/* Note what a context of this server verifies clients against; both are complete. NULL, with a line
+ * in the log, when that cannot be found out. `pool` is the configuration's. */
+const mtls_trust *mtls_trust_note(const server_rec *server, apr_pool_t *pool, SSL_CTX *ctx);
+/* What the handshake of this connection was made with; NULL when nobody noted it. */
+const mtls_trust *mtls_trust_of(const SSL *ssl);
 
 /* --- requests (judgement.c, request.c) -------------------------------------------------------- */
 
@@ -275,6 +299,9 @@ void mtls_forget(mtls_request *kept);
 bool mtls_is_servers_fault(const mpol_decision *decision);
 /* What is refused even where denials are only reported. */
 bool mtls_is_refused_always(const mpol_decision *decision);
+/* Was this connection made for another virtual host, which verifies clients in another way or
+ * resumes sessions? */
+bool mtls_is_misdirected(const request_rec *r, const mtls_snapshot *snapshot);
 /* Does the request pass, as far as we are asked? */
 bool mtls_passes(const mtls_judgement *j);
 

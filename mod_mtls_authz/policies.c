@@ -278,20 +278,20 @@ static void apply_lines(loading *l) {
 
 /* A virtual host without a directive of ours shares the main server's configuration; what is found
  * out about it must not be said of the others. */
-static mtls_server_config *own_config(const loading *l, server_rec *server) {
-    mtls_server_config *config = config_of(server);
-    if (server == l->main_server || config != config_of(l->main_server))
-        return config;
-    config = apr_pmemdup(l->pool, config, sizeof *config);
-    ap_set_module_config(server->module_config, &mtls_authz_module, config);
-    return config;
+static void separate_configs(apr_pool_t *pool, server_rec *main_server) {
+    for (server_rec *server = main_server->next; server != NULL; server = server->next) {
+        const mtls_server_config *config = config_of(server);
+        if (config == config_of(main_server))
+            ap_set_module_config(server->module_config, &mtls_authz_module,
+                                 apr_pmemdup(pool, config, sizeof *config));
+    }
 }
 
 /* Everything between a read configuration and policies in force. */
 static void load_all(loading *l) {
     l->policies = apr_hash_make(l->pool);
     for (server_rec *server = l->main_server; server != NULL; server = server->next) {
-        mtls_server_config *config = own_config(l, server);
+        mtls_server_config *config = config_of(server);
         config->enforces = false;
         config->policy = NULL;
         if (config->policy_path != NULL)
@@ -328,6 +328,14 @@ static loading begin(apr_pool_t *pconf, server_rec *main_server, bool must_be_go
                      .must_be_good = must_be_good};
 }
 
+int mtls_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
+    (void)plog;
+    (void)ptemp;
+    mtls_requirements = NULL;
+    mtls_trust_reset(pconf);
+    return OK;
+}
+
 /* Runs before the logs are opened: at start and for -t its messages reach whoever called. */
 int mtls_policies_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                                server_rec *main_server) {
@@ -335,6 +343,7 @@ int mtls_policies_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *
     bool first_pass = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
     (void)plog;
     (void)ptemp;
+    separate_configs(pconf, main_server);
     if (!testing && (first_pass || ap_state_query(AP_SQ_CONFIG_GEN) > 1))
         return OK; /* the first pass is thrown away; reloads are for post_config */
     loading l = begin(pconf, main_server, true);
@@ -368,6 +377,26 @@ static void announce(const loading *l, const server_rec *server) {
                  mpol_count(image, MPOL_RULES));
 }
 
+/* Can a TLS connection be made for a server that verifies clients otherwise than this one does, or
+ * resumes sessions where this one does not? */
+static bool has_neighbours(const loading *l, const mtls_server_config *config) {
+    for (const server_rec *server = l->main_server; server != NULL; server = server->next) {
+        const mtls_trust *trust = config_of(server)->trust;
+        if (trust != NULL && (trust != config->trust || config->resumption == 0))
+            return true;
+    }
+    return false;
+}
+
+static void settle(const loading *l) {
+    for (server_rec *server = l->main_server; server != NULL; server = server->next) {
+        mtls_server_config *config = config_of(server);
+        config->has_neighbours = has_neighbours(l, config);
+        config->answers_early =
+            config->policy != NULL && (config->policy->ends || config->has_neighbours);
+    }
+}
+
 int mtls_policies_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                               server_rec *main_server) {
     (void)plog;
@@ -378,6 +407,7 @@ int mtls_policies_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (l.generation > 1)
         load_all(&l); /* at start check_config has done it */
     drop_unused(l.kept, l.generation);
+    settle(&l);
     for (server_rec *server = main_server; server != NULL; server = server->next)
         announce(&l, server);
     return OK;

@@ -31,8 +31,10 @@ static uintptr_t seal_of(const apr_array_header_t *entries, int first, int count
     const apr_table_entry_t *entry = &APR_ARRAY_IDX(entries, first, apr_table_entry_t);
     const apr_table_entry_t *end = entry + count;
     uintptr_t sum = (uintptr_t)end[-1].key;
-    for (; entry < end; entry++)
-        sum = 2 * sum + (uintptr_t)entry->val;
+    if (count % 2 != 0)
+        sum = 2 * sum + (uintptr_t)entry++->val;
+    for (; entry < end; entry += 2) /* two at a time: this is done for each request, twice */
+        sum = 4 * sum + 2 * (uintptr_t)entry[0].val + (uintptr_t)entry[1].val;
     return sum;
 }
 

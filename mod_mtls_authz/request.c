@@ -166,17 +166,37 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     return mtls_is_servers_fault(j.decision) ? AUTHZ_GENERAL_ERROR : AUTHZ_DENIED;
 }
 
+/* A server without a policy, or with one that has ended, says that of every request. */
+static mpol_reason first_reason(const request_rec *r, mpol_reason reason) {
+    const mtls_policy *policy = mtls_server_config_of(r)->policy;
+    if (policy == NULL || policy->loaded == NULL)
+        return MPOL_REASON_POLICY_UNAVAILABLE;
+    if (policy->ends &&
+        (uint64_t)apr_time_sec(r->request_time) >= mpol_policy_valid_until(&policy->loaded->image))
+        return MPOL_REASON_POLICY_EXPIRED;
+    return reason;
+}
+
+/* Is the answer to be expected that no provider can give? */
+static bool is_out_of_date_or_place(const request_rec *r) {
+    const mtls_snapshot *snapshot = mtls_connection_snapshot(r->connection);
+    return first_reason(r, MPOL_REASON_ALLOWED) == MPOL_REASON_POLICY_EXPIRED ||
+           (snapshot != NULL && mtls_is_misdirected(r, snapshot));
+}
+
 /* The provider's answer can only be 403 or 500. 503, for a policy that has ended, is answered here,
- * and so is 421, for a connection that is none of this server's. */
+ * and so is 421, for a connection that is none of this server's: before mod_ssl asks for another
+ * certificate on it, after which everything is looked at again. */
 static int access_checker(request_rec *r) {
     mtls_judgement j MPOL_UNFILLED;
-    const mtls_server_config *config = mtls_server_config_of(r);
-    bool may_be = config->policy != NULL && (config->policy->ends || config->resumption == 0);
-    if (!may_be || !mtls_begin(r, &j))
+    if (!mtls_server_config_of(r)->answers_early || !is_out_of_date_or_place(r) ||
+        !mtls_begin(r, &j))
         return DECLINED;
     mtls_judge(r, &j);
-    if (!mtls_is_refused_always(j.decision))
+    if (!mtls_is_refused_always(j.decision)) {
+        mtls_forget(j.kept);
         return DECLINED;
+    }
     report(r, &j);
     return mpol_reason_http_status(j.decision->reason);
 }
@@ -224,17 +244,6 @@ static bool is_in_doubt(const mpol_target *target) {
     const uint32_t slashes = MPOL_PATH_ENCODED_SLASH | MPOL_PATH_BACKSLASH;
     return (target->classes & MPOL_PATH_AMBIGUOUS) != 0 ||
            ((target->classes & MPOL_PATH_DOT_SEGMENTS) != 0 && (target->classes & slashes) != 0);
-}
-
-/* A server without a policy, or with one that has ended, says that of every request. */
-static mpol_reason first_reason(const request_rec *r, mpol_reason reason) {
-    const mtls_policy *policy = mtls_server_config_of(r)->policy;
-    if (policy == NULL || policy->loaded == NULL)
-        return MPOL_REASON_POLICY_UNAVAILABLE;
-    if (policy->ends &&
-        (uint64_t)apr_time_sec(r->request_time) >= mpol_policy_valid_until(&policy->loaded->image))
-        return MPOL_REASON_POLICY_EXPIRED;
-    return reason;
 }
 
 /* Refuse what we are not asked about. */
@@ -323,10 +332,11 @@ static const authz_provider provider = {check_authorization, mtls_parse_require_
 void mtls_request_hooks(apr_pool_t *pool) {
     /* RequestHeader reads the variables there, for backends. */
     static const char *const mod_headers[] = {"mod_headers.c", NULL};
+    static const char *const mod_ssl[] = {"mod_ssl.c", NULL};
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_access_checker(access_checker, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_access_checker(access_checker, NULL, mod_ssl, APR_HOOK_MIDDLE);
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_check_authz(auth_checker, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_fixups(check, NULL, mod_headers, APR_HOOK_LAST);

@@ -65,7 +65,8 @@ static const mpol_advice rows[] = {
     [MPOL_REASON_VHOST_MISMATCH] =
         {"connection", "Call this host on a connection of its own, with its name in the handshake.",
          "The request came on a connection that was made for another virtual host of the port, "
-         "with a resumed session, while this one resumes none (`MtlsResumption off`). Clients "
+         "which verifies clients against other authorities or revocation lists or in another way, "
+         "or with a resumed session, while this one resumes none (`MtlsResumption off`). Clients "
          "that reuse a connection for several names make another one when they get this status."},
     [MPOL_REASON_NO_CERTIFICATE] =
         {"connection", "Give the client its certificate and key, or allow everyone on this route.",

@@ -24,7 +24,7 @@
     X(TLS_UNAVAILABLE, "tls-unavailable", 500,                                                     \
       "the client certificate of this connection cannot be looked at")                             \
     X(VHOST_MISMATCH, "vhost-mismatch", 421,                                                       \
-      "the connection was made for another virtual host, whose rules are laxer")                   \
+      "the connection was made for another virtual host, which verifies clients otherwise")        \
     X(NO_CERTIFICATE, "no-certificate", 403, "the client sent no certificate")                     \
     X(CERTIFICATE_NOT_VERIFIED, "certificate-not-verified", 403,                                   \
       "TLS did not verify the client's certificate")                                               \
