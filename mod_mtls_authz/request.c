@@ -309,9 +309,27 @@ static int check(request_rec *r) {
     return DECLINED;
 }
 
+/* Does what a rewrite passes on hold a `#` that the client had escaped ([P,NE])? The server behind
+ * would take it for the end of the path. Without this note mod_proxy escapes it again. */
+static bool is_cut_off(const request_rec *r) {
+    return r->filename != NULL && r->filename[strcspn(r->filename, "?#")] == '#' &&
+           apr_table_get(r->notes, "proxy-nocanon") != NULL;
+}
+
+/* The server behind would see another path than was judged. */
+static void judge_anew_as_ambiguous(request_rec *r) {
+    mtls_request *kept = mtls_kept_of(mtls_root_of(r));
+    if (kept == NULL)
+        return;
+    kept->target.classes |= MPOL_PATH_AMBIGUOUS;
+    mtls_forget(kept);
+}
+
 /* The last word, because others may have changed path, method or variables since. */
 static int check_again(request_rec *r) {
     mtls_request *kept = mtls_kept_of(r);
+    if (r->proxyreq == PROXYREQ_REVERSE && is_cut_off(r))
+        judge_anew_as_ambiguous(r);
     return has_passed(r, kept) && mtls_at_own_path(r, kept) ? DECLINED : check_now(r);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small HTTP/1.1 server on 127.0.0.1 that records what a proxy sends it, byte for byte."""
 
+import socket
 import socketserver
 import threading
 import time
@@ -53,7 +54,7 @@ def _read_body(stream, request):
     return stream.read(int(length[0])) if length else b''
 
 
-class _Handler(socketserver.StreamRequestHandler):
+class HttpHandler(socketserver.StreamRequestHandler):
     def handle(self):
         while (request := _read_head(self.rfile)) is not None:
             request.body = _read_body(self.rfile, request)
@@ -64,24 +65,34 @@ class _Handler(socketserver.StreamRequestHandler):
 class _TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 128  # a hundred streams may come at once
 
     def handle_error(self, request, client_address):
         """A proxy that drops its connection is no news; a test looks at what was recorded."""
 
 
+class _UnixServer(_TcpServer):
+    address_family = socket.AF_UNIX
+
+    def get_request(self):
+        return self.socket.accept()[0], ('unix', 0)
+
+
 class Backend:
     """Use as a context manager; `port` is where it listens, `requests` what it got so far.
 
-    respond: called with a Recorded, returns (status line text, body); default 200 and the target.
+    respond: called with a Recorded, returns (status line text, body); default 200 and the target
+    handler: what reads its requests, where it speaks something else than HTTP (gateways.py)
+    path:    where to listen instead of a port
     """
 
-    def __init__(self, respond=None):
+    def __init__(self, respond=None, handler=HttpHandler, path=None):
         self._respond = respond or (lambda request: ('200 OK', request.target))
         self._lock = threading.Lock()
         self._requests = []
-        self._server = _TcpServer(('127.0.0.1', 0), _Handler)
+        self._server = _UnixServer(path, handler) if path else _TcpServer(('127.0.0.1', 0), handler)
         self._server.backend = self
-        self.port = self._server.server_address[1]
+        self.port = None if path else self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={'poll_interval': 0.05}, daemon=True)
 
     def __enter__(self):

@@ -5,24 +5,12 @@
 import itertools
 import re
 import subprocess
-import urllib.parse
 
 from backend import Backend
 from harness import Result, client, main, policy_tool, test, test_each
 from policies import denials, document, guarded, mtls_server, pki, policy, raw, reasons, route
+from readings import MODES, readings
 
-# name -> how requests get from there to the backend
-MODES = {
-    'static': '',
-    'default': 'ProxyPass "/" "{backend}/"',
-    'nocanon': 'AllowEncodedSlashes NoDecode\n ProxyPass "/" "{backend}/" nocanon',
-    'decode': 'AllowEncodedSlashes On\n ProxyPass "/" "{backend}/"',
-    'encoded': 'AllowEncodedSlashes NoDecode\n ProxyPass "/" "{backend}/" mapping=encoded',
-    'servlet': 'AllowEncodedSlashes NoDecode\n ProxyPass "/" "{backend}/" mapping=servlet',
-    'unmerged': 'MergeSlashes Off\n ProxyPass "/" "{backend}/"',
-    'rewrite': 'AllowEncodedSlashes NoDecode\n RewriteEngine on\n RewriteRule "^/(.*)" "{backend}/$1" [P]',
-    'public': 'AllowEncodedSlashes NoDecode\n ProxyPass "/api/public/" "{backend}/api/public/" nocanon',
-}
 ALLOWED = [b'/api/public', b'/api/public/', b'/api/public/x', b'/api/public/x/y/', b'/api/public/%61', b'/api/public/a%20b',
            b'/api/public/a%3Fb', b'/api/public/%C3%A9', b'/api/public/a+b', b'/api/public/x?../admin',
            b'/api/public/...', b'/api/public/x:y@z']
@@ -60,27 +48,6 @@ def targets_server(backend):
                          files=('api/admin/x', 'api/public/x', 'api/public/index.html'))
     server.expect('AH00128|AH10244|AH00026|AH00127|AH02429|AH01136|AH10508')  # paths that httpd itself cannot read
     return server
-
-
-def _resolve(path, cut):
-    out = []
-    for segment in path.replace('\\', '/').split('/'):
-        segment = segment.split(';')[0] if cut else segment
-        if segment == '..':
-            del out[-1:]
-        elif segment not in ('', '.'):
-            out.append(segment)
-    return '/' + '/'.join(out)
-
-
-def readings(target):
-    """Every path that some server could take from a raw target: decoded never, once or twice, with and without parameters."""
-    text = target.decode('latin-1').partition('?')[0].partition('#')[0]
-    for _ in range(3):
-        for whole in text, text.partition('\0')[0]:
-            yield _resolve(whole, True)
-            yield _resolve(whole, False)
-        text = urllib.parse.unquote(text, 'latin-1')
 
 
 def allowed_by_itself(path, host, target):
