@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backends that speak SCGI and FastCGI: of each request they record what an application would take its path from."""
+"""Backends that speak SCGI, uwsgi, FastCGI and AJP: of each request they record what an application would take its path from."""
 
+import io
 import socketserver
 import struct
 from dataclasses import dataclass, field
+
+from backend import Recorded
 
 NAMES = ('PATH_INFO', 'SCRIPT_NAME', 'SCRIPT_FILENAME', 'REQUEST_URI', 'PATH_TRANSLATED', 'QUERY_STRING')
 ANSWER = b'Status: 200 OK\r\nContent-Length: 3\r\n\r\nok\n'
@@ -30,6 +33,20 @@ class ScgiHandler(socketserver.StreamRequestHandler):
         fields = self.rfile.read(int(digits)).split(b'\0')[:-1]
         self.server.backend.record(Variables({name.decode(): value for name, value in zip(fields[::2], fields[1::2])}))
         self.wfile.write(ANSWER)
+
+
+class UwsgiHandler(socketserver.StreamRequestHandler):
+    """https://uwsgi-docs.readthedocs.io/en/latest/Protocol.html: texts with their lengths before them."""
+
+    def handle(self):
+        _, size, _ = struct.unpack('<BHB', self.rfile.read(4))
+        data, texts = self.rfile.read(size), []
+        while data:
+            length, = struct.unpack('<H', data[:2])
+            texts.append(data[2:2 + length])
+            data = data[2 + length:]
+        self.server.backend.record(Variables({name.decode(): value for name, value in zip(texts[::2], texts[1::2])}))
+        self.wfile.write(b'HTTP/1.0 200 OK\r\n' + ANSWER)
 
 
 BEGIN, END, PARAMS, STDIN, STDOUT = 1, 3, 4, 5, 6
@@ -65,3 +82,53 @@ class FcgiHandler(socketserver.StreamRequestHandler):
         self.server.backend.record(Variables(_pairs(params)))
         for kind, content in ((STDOUT, ANSWER), (STDOUT, b''), (END, bytes(8))):
             self.wfile.write(struct.pack('>BBHHBB', 1, kind, number, len(content), 0, 0) + content)
+
+
+class AjpHandler(socketserver.StreamRequestHandler):
+    """AJP 1.3, as far as it takes to record requests without a body; a connection may bring many."""
+
+    def handle(self):
+        while len(head := self.rfile.read(4)) == 4:
+            message = io.BytesIO(self.rfile.read(struct.unpack('>HH', head)[1]))
+            message.read(2)  # a forwarded request, and its method
+            _text(message)
+            request = Recorded(b'GET %s AJP' % _text(message))
+            for _ in range(3):
+                _text(message)
+            message.read(3)  # port and whether it came by TLS
+            request.headers = [_header(message) for _ in range(struct.unpack('>H', message.read(2))[0])]
+            request.line = b'GET %s AJP' % _with_query(request.target, message)
+            self.server.backend.record(request)
+            for content in (b'\4\0\xc8\0\2OK\0\0\0', b'\5\1'):  # headers, end
+                self.wfile.write(b'AB' + struct.pack('>H', len(content)) + content)
+
+
+def _text(message):
+    length, = struct.unpack('>H', message.read(2))
+    if length == 0xffff:
+        return b''
+    text = message.read(length)
+    message.read(1)
+    return text
+
+
+def _header(message):
+    start = message.read(2)
+    if start[0] == 0xa0:  # a name that has a number
+        return start, _text(message)
+    message.seek(-2, io.SEEK_CUR)
+    return _text(message), _text(message)
+
+
+QUERY, NAMED, KEY_SIZE, LAST = 5, 10, 11, 0xff
+
+
+def _with_query(path, message):
+    """The query is an attribute of its own."""
+    query = b''
+    while (kind := message.read(1)[0]) != LAST:
+        value = message.read(2) if kind == KEY_SIZE else _text(message)
+        query = b'?' + value if kind == QUERY else query
+        if kind == NAMED:
+            _text(message)
+    return path + query

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'reference'))
 import reference  # noqa: E402
 import reference_requests as paths  # noqa: E402
 from backend import Backend  # noqa: E402
-from gateways import FcgiHandler, ScgiHandler  # noqa: E402
+from gateways import AjpHandler, FcgiHandler, ScgiHandler, UwsgiHandler  # noqa: E402
 from harness import client, main, test, test_each, vhost  # noqa: E402
 from policies import allow, denials, document, guarded, mtls_server, pki, policy, reasons, route  # noqa: E402
 from readings import MODES as PROXIES, readings  # noqa: E402
@@ -41,13 +41,15 @@ MODES = {
     'unix': SLASHES + 'ProxyPass "/" "unix:{unix}|http://localhost/"',
     'per-dir': SLASHES + '<Directory "${DIR}/htdocs">\n RewriteEngine on\n RewriteRule "^(.*)" "{http}/$1" [P]\n </Directory>',
     'scgi': SLASHES + 'ProxyPass "/" "{scgi}/"',
+    'uwsgi': SLASHES + 'ProxyPass "/" "{uwsgi}/"',
+    'ajp': SLASHES + 'ProxyPass "/" "{ajp}/"',
     'fcgi': SLASHES + 'ProxyPass "/" "{fcgi}/srv/"',
     'handler': SLASHES + '<Location "/">\n SetHandler "proxy:{fcgi}"\n </Location>',
     # hands the path on decoded, so not one to one
     'noescape': SLASHES + 'RewriteEngine on\n RewriteRule "^/(.*)" "{http}/$1" [P,NE]',
     'per-dir-noescape': SLASHES + '<Directory "${DIR}/htdocs">\n RewriteEngine on\n RewriteRule "^(.*)" "{http}/$1" [P,NE]\n </Directory>',
 }
-MODULES = ('proxy', 'proxy_http', 'proxy_scgi', 'proxy_fcgi', 'slotmem_shm', 'proxy_balancer', 'lbmethod_byrequests', 'rewrite')
+MODULES = ('proxy', 'proxy_http', 'proxy_scgi', 'proxy_fcgi', 'proxy_uwsgi', 'proxy_ajp', 'slotmem_shm', 'proxy_balancer', 'lbmethod_byrequests', 'rewrite')
 DECODED = ('noescape', 'per-dir-noescape')
 BY_FILE = ('handler', 'per-dir', 'per-dir-noescape')  # httpd looks for a file first, and refuses names that no file can have
 
@@ -84,11 +86,12 @@ def routes():
         made[name] = {**route(f'/{name}/**'), 'expects': [name]}
         made[f'{name}-closed'] = route(f'/{name}/closed/**')
     made['all'] = {**route('/all/**'), 'expects': [*CLASSES]}
+    made['over'] = {**route('/over/{x}'), 'expects': ['method-override']}
     return {**made, 'secret': route('/files/secret'), 'admin': route('/api/admin/**', '/admin/**')}
 
 
 def allowed_routes():
-    return ['open', 'ids', 'files', *CLASSES, 'all']
+    return ['open', 'ids', 'files', *CLASSES, 'all', 'over']
 
 
 @functools.cache
@@ -134,10 +137,11 @@ class Behind:
         os.chmod(self.folder, 0o755)
         socket = f'{self.folder}/backend'
         self.backends = [self.stack.enter_context(Backend(**options)) for options in (
-            {}, {'handler': ScgiHandler}, {'handler': FcgiHandler}, {'path': socket})]
+            {}, *({'handler': handler} for handler in (ScgiHandler, FcgiHandler, UwsgiHandler, AjpHandler)), {'path': socket})]
         os.chmod(socket, 0o777)  # the children of httpd are another user
-        http, scgi, fcgi = (f'127.0.0.1:{backend.port}' for backend in self.backends[:3])
-        places = {'{http}': f'http://{http}', '{backend}': f'http://{http}', '{scgi}': f'scgi://{scgi}', '{fcgi}': f'fcgi://{fcgi}', '{unix}': socket}
+        schemes = zip(('http', 'scgi', 'fcgi', 'uwsgi', 'ajp'), self.backends)
+        places = {f'{{{scheme}}}': f'{scheme}://127.0.0.1:{backend.port}' for scheme, backend in schemes}
+        places.update({'{backend}': places['{http}'], '{unix}': socket})
         self.server = mtls_server(self.config(places), MODULES, FILES)
         # paths that httpd cannot read, that no file can have and that its proxy does not send on
         self.server.expect('AH00128|AH10244|AH00026|AH00127|AH02429|AH01136|AH10508|AH00036|AH10411|AH10410|AH10414|AH10415')
@@ -152,11 +156,11 @@ class Behind:
             text += guarded(image, f' {body}\n', name=f'{name}.example')
         return text + vhost(pki(), f' ProxyPass "/" "{places["{http}"]}/"\n', name='unguarded.example', cert='hosts')
 
-    def play(self, mode, targets, http='2', **options):
+    def play(self, mode, targets, http='2', headers_of=lambda _: {}, **options):
         """(statuses and bodies, {number of the request: what arrived})."""
         for backend in self.backends:
             backend.clear()
-        requests = [('GET', target, {'x-sent': str(number)}) for number, target in enumerate(targets)]
+        requests = [('GET', target, {'x-sent': str(number), **headers_of(number)}) for number, target in enumerate(targets)]
         result = client(self.server, pki()['billing'], http, host=f'{mode}.example', requests=requests, body=True, **options)
         found = [request for backend in self.backends for request in backend.requests]
         arrived = {int(request.header('x-sent')[0]): request for request in found}
@@ -321,6 +325,15 @@ def trap_22_a_class_passes_only_where_it_is_expected(mode):
     wrong = sorted(expected ^ set(arrived)) if mode != 'static' else []
     assert not wrong, [(targets[number], result.statuses[number]) for number in wrong]
     assert all(status in (200, 403, 404) for status in result.statuses), result.statuses
+
+
+@test_each(*[(mode,) for mode in MODES if mode != 'static'])
+def trap_22_headers_that_overrule_arrive_only_where_they_are_expected(mode):
+    place = behind()
+    names = ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-URL', 'X-Rewrite-URL')
+    for path, expected in ((b'/over/x', len(names)), (b'/api/public/x', 0)):
+        _, arrived = place.play(mode, [path] * len(names), headers_of=lambda number: {names[number]: '/api/admin/x'})
+        assert len(arrived) == expected, (path, arrived)
 
 
 # ---------------------------------------------------------------- a backend that cuts parameters off
