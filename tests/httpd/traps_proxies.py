@@ -122,7 +122,7 @@ def named_by(reading):
 
 def compiled_policy():
     made = document(())
-    hosts = [f'{mode}.example' for mode in MODES]
+    hosts = [f'{mode}.example' for mode in (*MODES, 'reported')]
     made['routes'] = {name: {**route, 'hosts': hosts} for name, route in routes().items()}
     made['rules'] = {'reads': allow(['billing'], *allowed_routes())}
     return policy('proxies', made)
@@ -150,7 +150,7 @@ class Behind:
 
     def config(self, places):
         text, image = f'MaxKeepAliveRequests 0\nProxyTimeout 10\n<Proxy "balancer://pool">\n BalancerMember "{places["{http}"]}"\n</Proxy>\n', compiled_policy()
-        for name, body in MODES.items():
+        for name, body in {**MODES, 'reported': 'MtlsPolicyMode report\n ' + MODES['noescape']}.items():
             for word, place in places.items():
                 body = body.replace(word, place)
             text += guarded(image, f' {body}\n', name=f'{name}.example')
@@ -298,6 +298,14 @@ def trap_22_what_was_escaped_does_not_end_the_path(mode, http):
         result, arrived = place.play(mode, [target], http)
         assert not arrived and result.statuses == [403], (target, arrived, result.statuses)
         assert reasons(place.server, mark) == ['ambiguous-path'], (target, reasons(place.server, mark))
+
+
+@test
+def trap_22_what_would_end_the_path_is_reported():
+    place, mark = behind(), behind().server.mark()
+    _, arrived = place.play('reported', [b'/files/secret%23', b'/files/open'])
+    found = [(denial['decision'], denial['reason'], denial['path']) for denial in denials(place.server, mark)]
+    assert len(arrived) == 2 and found == [('would-deny', 'ambiguous-path', '"/files/secret%23"')], (arrived, found)
 
 
 # ---------------------------------------------------------------- classes
