@@ -78,6 +78,7 @@ typedef struct mtls_server_config {
     bool enforces;             /* some section of this server requires an identity */
     bool has_neighbours;       /* a connection may be made for others, which verify otherwise */
     bool answers_early;        /* it may answer what no provider can: 421, 503 */
+    bool is_overtaken;         /* mod_cache answers before us, by a reload: all is refused */
 } mtls_server_config;
 
 extern const command_rec mtls_directives[];
@@ -107,6 +108,26 @@ const char *mtls_check_require_place(cmd_parms *cmd);
 const char *mtls_check_plain_place(cmd_parms *cmd);
 /* The same for MtlsPolicyMode. */
 const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
+
+/* --- what the configuration says (tree.c, cache.c, replaced.c) --------------------------------- */
+
+bool mtls_tree_is(const ap_directive_t *directive, const char *name);
+/* The first directive within a virtual host; NULL for the main server. */
+const ap_directive_t *mtls_tree_section_of(const server_rec *server);
+/* The first word of a directive, or of a section. */
+char *mtls_tree_word(apr_pool_t *pool, const ap_directive_t *directive);
+/* The first word of what a virtual host says outside of sections, or the main server for it; NULL
+ * where neither does. */
+char *mtls_tree_said(apr_pool_t *pool, const server_rec *server, const char *name);
+
+/* Is mod_cache loaded? Then what is decided here must not be stored. */
+extern bool mtls_cache_is_there;
+void mtls_cache_look(void);
+/* Would mod_cache answer for this server before anybody is asked? */
+bool mtls_cache_answers_first(apr_pool_t *pool, const server_rec *server);
+
+/* Warn of sections of this server whose Require takes the place of ours. */
+void mtls_replaced_tell(apr_pool_t *pool, const server_rec *server);
 
 /* --- policies (policies.c) ----------------------------------------------------------------- */
 

@@ -287,6 +287,21 @@ static void separate_configs(apr_pool_t *pool, server_rec *main_server) {
     }
 }
 
+/* A cache in front of us is refused at start; where a reload brings it, its servers refuse all. */
+static void check_cache(loading *l, server_rec *server) {
+    mtls_server_config *config = config_of(server);
+    config->is_overtaken = config->enforces && mtls_cache_answers_first(l->pool, server);
+    if (!config->is_overtaken)
+        return;
+    l->failed = true;
+    ap_log_error(APLOG_MARK, l->must_be_good ? APLOG_EMERG | APLOG_STARTUP : APLOG_CRIT, 0,
+                 l->main_server,
+                 "MTLS0011: %s: mod_cache would answer before the policy is asked; set "
+                 "CacheQuickHandler off%s",
+                 server_name(l->pool, server),
+                 l->must_be_good ? "" : "; it answers internal-error until then");
+}
+
 /* Everything between a read configuration and policies in force. */
 static void load_all(loading *l) {
     l->policies = apr_hash_make(l->pool);
@@ -298,6 +313,9 @@ static void load_all(loading *l) {
             config->policy = policy_of_path(l, config->policy_path);
     }
     apply_lines(l);
+    mtls_cache_look();
+    for (server_rec *server = l->main_server; server != NULL; server = server->next)
+        check_cache(l, server);
 }
 
 static retained *get_retained(void) {
@@ -359,6 +377,8 @@ static void announce(const loading *l, const server_rec *server) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, l->main_server,
                      "MTLS0006: %s has a policy, but no section of it says Require mtls-identity",
                      server_name(l->pool, server));
+    if (config->enforces)
+        mtls_replaced_tell(l->pool, server);
     if (config->policy->loaded == NULL)
         return;
     if (!mpol_policy_production(&config->policy->loaded->image))

@@ -10,14 +10,6 @@
 #include "http_request.h"
 #include "mod_auth.h"
 
-static int post_read_request(request_rec *r) {
-    if (r->main != NULL || r->prev != NULL || !mtls_server_config_of(r)->enforces)
-        return DECLINED;
-    mtls_connection_refresh(r->connection, false);
-    (void)mtls_keep(r);
-    return DECLINED;
-}
-
 /* Every module that maps or rewrites comes later. */
 static int translate_name(request_rec *r) {
     mtls_request *kept = r->main == NULL && r->prev == NULL ? mtls_kept_of(r) : NULL;
@@ -120,6 +112,8 @@ static void set_variables(request_rec *r, const mtls_judgement *j) {
 }
 
 static void report(request_rec *r, const mtls_judgement *j) {
+    if (mtls_cache_is_there)
+        r->no_cache = 1; /* the next client may be another */
     set_variables(r, j);
     if (j->later_uri == NULL && mtls_passes(j))
         j->kept->passed = r->per_dir_config;
@@ -255,6 +249,16 @@ static int refuse(request_rec *r, mtls_request *kept, mpol_reason reason) {
                         .mode = MTLS_MODE_ENFORCE};
     report(r, &j);
     return mpol_reason_http_status(refused.reason);
+}
+
+static int post_read_request(request_rec *r) {
+    const mtls_server_config *config = mtls_server_config_of(r);
+    if (r->main != NULL || r->prev != NULL || !config->enforces)
+        return DECLINED;
+    mtls_connection_refresh(r->connection, false);
+    mtls_request *kept = mtls_keep(r);
+    /* The next hook is mod_cache's. */
+    return config->is_overtaken ? refuse(r, kept, MPOL_REASON_INTERNAL_ERROR) : DECLINED;
 }
 
 static int check_unasked(request_rec *r, mtls_request *kept) {

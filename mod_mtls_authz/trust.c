@@ -13,7 +13,6 @@
 #include <openssl/x509.h>
 
 #include <stdlib.h>
-#include <strings.h>
 
 APLOG_USE_MODULE(mtls_authz);
 
@@ -43,36 +42,6 @@ static const struct {
     {"SSLOCSPNoverify", "off", true},
 };
 
-/* The last directive of that name among these. */
-static const ap_directive_t *last_of(const ap_directive_t *directive, const char *name) {
-    const ap_directive_t *found = NULL;
-    for (; directive != NULL; directive = directive->next)
-        if (strcasecmp(directive->directive, name) == 0)
-            found = directive;
-    return found;
-}
-
-/* What stands within the virtual host's section; NULL for the main server. */
-static const ap_directive_t *section_of(const server_rec *server) {
-    for (const ap_directive_t *at = ap_conftree; server->is_virtual && at != NULL; at = at->next)
-        if (strcasecmp(at->directive, "<VirtualHost") == 0 && server->defn_name != NULL &&
-            at->line_num == (int)server->defn_line_number &&
-            strcmp(at->filename, server->defn_name) == 0)
-            return at->first_child;
-    return NULL;
-}
-
-/* What a virtual host says, or the main server for it; NULL: neither does. */
-static char *said(apr_pool_t *pool, const server_rec *server, const char *name) {
-    const ap_directive_t *found = last_of(section_of(server), name);
-    if (found == NULL)
-        found = last_of(ap_conftree, name);
-    if (found == NULL)
-        return NULL;
-    const char *words = found->args;
-    return ap_getword_conf(pool, &words);
-}
-
 static bool add(EVP_MD_CTX *sum, const void *data, size_t len) {
     uint32_t size = (uint32_t)len;
     return EVP_DigestUpdate(sum, &size, sizeof size) == 1 && EVP_DigestUpdate(sum, data, len) == 1;
@@ -81,7 +50,7 @@ static bool add(EVP_MD_CTX *sum, const void *data, size_t len) {
 static bool add_settings(EVP_MD_CTX *sum, apr_pool_t *pool, const server_rec *server) {
     bool added = true;
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        char *value = said(pool, server, settings[i].directive);
+        char *value = mtls_tree_said(pool, server, settings[i].directive);
         if (value != NULL && settings[i].is_word)
             ap_str_tolower(value);
         const char *text = value != NULL ? value : settings[i].unset;
@@ -151,7 +120,7 @@ static bool add_context(EVP_MD_CTX *sum, apr_pool_t *pool, SSL_CTX *ctx) {
 static bool digest_of(const server_rec *server, apr_pool_t *pool, SSL_CTX *ctx,
                       uint8_t digest[MTLS_TRUST_BYTES]) {
     EVP_MD_CTX *sum = EVP_MD_CTX_new();
-    bool has_directory = said(pool, server, "SSLCACertificatePath") != NULL;
+    bool has_directory = mtls_tree_said(pool, server, "SSLCACertificatePath") != NULL;
     bool done = sum != NULL && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 &&
                 add_settings(sum, pool, server) && add_context(sum, pool, ctx) &&
                 (!has_directory || add_names(sum, ctx)) &&

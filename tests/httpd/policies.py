@@ -115,6 +115,7 @@ def guarded(policy_path, body='', require=REQUIRE, **options):
 def mtls_server(config, modules=(), files=(), **options):
     """A server with the module; `files` are made below its document root, each holding its own name."""
     server = Server(config=config, modules=('mtls_authz', *modules), **options)
+    server.expect('MTLS0010')  # where it is said, and where not: traps_sections.py
     for name in files:
         path = server.docroot / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration as it was read, for what other modules keep to themselves. */
+#include "mod_mtls_authz.h"
+
+#include <strings.h>
+
+bool mtls_tree_is(const ap_directive_t *directive, const char *name) {
+    return strcasecmp(directive->directive, name) == 0;
+}
+
+const ap_directive_t *mtls_tree_section_of(const server_rec *server) {
+    for (const ap_directive_t *at = ap_conftree; server->is_virtual && at != NULL; at = at->next)
+        if (mtls_tree_is(at, "<VirtualHost") && server->defn_name != NULL &&
+            at->line_num == (int)server->defn_line_number &&
+            strcmp(at->filename, server->defn_name) == 0)
+            return at->first_child;
+    return NULL;
+}
+
+static const ap_directive_t *last_of(const ap_directive_t *directive, const char *name) {
+    const ap_directive_t *found = NULL;
+    for (; directive != NULL; directive = directive->next)
+        if (mtls_tree_is(directive, name))
+            found = directive;
+    return found;
+}
+
+char *mtls_tree_said(apr_pool_t *pool, const server_rec *server, const char *name) {
+    const ap_directive_t *found = last_of(mtls_tree_section_of(server), name);
+    if (found == NULL)
+        found = last_of(ap_conftree, name);
+    return found != NULL ? mtls_tree_word(pool, found) : NULL;
+}
+
+char *mtls_tree_word(apr_pool_t *pool, const ap_directive_t *directive) {
+    const char *words = directive->args;
+    char *word = ap_getword_conf(pool, &words);
+    size_t len = strlen(word);
+    if (directive->directive[0] == '<' && len > 0 && word[len - 1] == '>')
+        word[len - 1] = '\0'; /* <Location /> */
+    return word;
+}
