@@ -129,6 +129,11 @@ def pieces(raw: bytes) -> list:
     return [decode(piece) for piece in SEPARATOR.split(raw)]
 
 
+def without_parameters(piece: bytes) -> bytes:
+    """As a server sees it that cuts parameters off."""
+    return piece.partition(b";")[0]
+
+
 def starts_with_dots_and_semicolon(piece: bytes) -> bool:
     before, semicolon, _ = piece.partition(b";")
     return bool(semicolon) and before == b".."
@@ -155,8 +160,8 @@ def unusual_forms(raw: bytes) -> set:
         "encoded-slash": b"%2F" in escapes,
         "backslash": b"%5C" in escapes or b"\\" in raw,
         "parameters": b"%3B" in escapes or b";" in raw,
-        "empty-segments": b"" in segments[:-1],
-        "dot-segments": any(piece in (b".", b"..") for piece in pieces(raw)),
+        "empty-segments": any(without_parameters(decode(segment)) == b"" for segment in segments[:-1]),
+        "dot-segments": any(without_parameters(piece) in (b".", b"..") for piece in pieces(raw)),
         "percent": b"%25" in escapes,
     }
     return {name for name, there in found.items() if there}

@@ -99,10 +99,14 @@ static void test_unusual_classes(void **state) {
         {"/a%25", "/a%", PERCENT},
         {"/%252", "/%2", PERCENT},
         {"/%25g1", "/%g1", PERCENT},
-        {"/.;/", "/.;/", PARAMETERS},
+        {"/.;/", "/.;/", DOTS | PARAMETERS},
+        {"/a/.;b;c", "/a/.;b;c", DOTS | PARAMETERS},
+        {"/a/%2E%3Bb/c", "/a/.;b/c", DOTS | PARAMETERS},
+        {"/a/;b/c", "/a/;b/c", EMPTY | PARAMETERS},
+        {"/a/;", "/a/;", PARAMETERS},
         {"/x..;/", "/x..;/", PARAMETERS},
         {"/..x;/", "/..x;/", PARAMETERS},
-        {"/;..;/", "/;..;/", PARAMETERS},
+        {"/;..;/", "/;..;/", EMPTY | PARAMETERS},
         {"/%25%2F", "/%%2F", PERCENT | SLASH},
         {"/a%2F..%2fb", "/a%2F..%2Fb", SLASH | DOTS},
         {"/..%2Fb", "/..%2Fb", SLASH | DOTS},
@@ -113,7 +117,7 @@ static void test_unusual_classes(void **state) {
         {"/.\\b", "/.\\b", BACKSLASH | DOTS},
         {"/a%2F..b\\.c", "/a%2F..b\\.c", SLASH | BACKSLASH},
         {"/a%2F;..;", "/a%2F;..;", SLASH | PARAMETERS},
-        {"/a;v%2F.;w", "/a;v%2F.;w", SLASH | PARAMETERS},
+        {"/a;v%2F.;w", "/a;v%2F.;w", SLASH | DOTS | PARAMETERS},
     };
     (void)state;
     expect_rows(mpol_target_parse, rows, COUNT_OF(rows));

@@ -18,8 +18,9 @@ typedef struct writer {
     uint32_t len;     /* bytes written */
     uint32_t segment; /* where the current segment begins in `out` */
     uint32_t piece;   /* the same where encoded slashes and backslashes separate, too */
+    uint32_t cut;     /* where the first ';' of the current piece is, if it has had one */
     uint32_t classes;
-    bool parameters;   /* the current piece has had a ';' */
+    bool parameters;   /* it has */
     bool beyond_ascii; /* an escape gave a byte above 0x7f */
 } writer;
 
@@ -64,11 +65,16 @@ static void put(writer *w, uint8_t byte) {
     w->out[w->len++] = byte;
 }
 
+/* What is left of the current piece by servers that cut parameters off. */
+static uint32_t name_len(const writer *w) {
+    return (w->parameters ? w->cut : w->len) - w->piece;
+}
+
 /* Some servers take an encoded slash or a backslash for a slash, and dots beside it for a dot
  * segment. */
 static void end_piece(writer *w) {
     const uint8_t *piece = w->out + w->piece;
-    uint32_t len = w->len - w->piece;
+    uint32_t len = name_len(w);
     if (is_dots(piece, len, 1) || is_dots(piece, len, 2))
         w->classes |= MPOL_PATH_DOT_SEGMENTS;
 }
@@ -79,7 +85,7 @@ static void begin_piece(writer *w) {
 }
 
 static void end_segment(writer *w, bool last) {
-    if (w->len == w->segment && !last)
+    if (!last && w->piece == w->segment && name_len(w) == 0)
         w->classes |= MPOL_PATH_EMPTY_SEGMENTS;
     end_piece(w);
 }
@@ -103,6 +109,8 @@ static void take_semicolon(writer *w) {
     if (!w->parameters && is_dots(w->out + w->piece, w->len - w->piece, 2))
         w->classes |= MPOL_PATH_AMBIGUOUS;
     w->classes |= MPOL_PATH_PARAMETERS;
+    if (!w->parameters)
+        w->cut = w->len;
     w->parameters = true;
     put(w, ';');
 }
