@@ -22,6 +22,7 @@ TOP = HERE.parents[1]
 SOURCES = ('libmtlspolicy', 'mod_mtls_authz', 'policy-tool')
 TEST_TIMEOUT_S = 240
 sys.path.insert(0, str(TOP / 'tests'))
+from building import BuildError, build_module, build_tool, run  # noqa: E402
 from tap import diagnostic  # noqa: E402
 
 
@@ -37,35 +38,11 @@ def entries(wanted):
                 yield patch, test, names.split('|')
 
 
-def output_of(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def run(command, what, **options):
-    done = subprocess.run(command, capture_output=True, text=True, errors='backslashreplace', check=False, **options)
-    if done.returncode != 0:
-        raise Broken(f'{what}:\n{done.stdout}{done.stderr}')
-
-
-def compiler():
-    flags = ['-std=gnu17', '-D_GNU_SOURCE', '-O1', '-g', '-fPIC', '-w', '-DPACKAGE_VERSION="0"', '-Ilibmtlspolicy/runtime',
-             '-Ilibmtlspolicy/authoring', '-Imod_mtls_authz', '-Ipolicy-tool']
-    include = subprocess.run([os.environ.get('APXS') or 'apxs', '-q', 'INCLUDEDIR'], capture_output=True, text=True, check=True).stdout.strip()
-    return [os.environ.get('CC') or 'gcc', *flags, '-isystem', include, *output_of('apr-1-config', '--cppflags', '--includes')]
-
-
-def sources(tree, *patterns):
-    return sorted(str(path.relative_to(tree)) for pattern in patterns for path in tree.glob(pattern))
-
-
 def build(tree, touched):
     """The module, and the tool unless only the module was changed."""
-    module = [*compiler(), '-shared', *sources(tree, 'libmtlspolicy/runtime/*/*.c', 'mod_mtls_authz/*.c'), '-o', 'module.so', '-lssl', '-lcrypto']
-    run(module, 'the module does not build', cwd=tree)
-    if all(path.startswith('mod_mtls_authz/') for path in touched):
-        return
-    tool = [*compiler(), *sources(tree, 'libmtlspolicy/*/*/*.c', 'policy-tool/*.c'), '-o', 'mtls-policy', '-lcrypto', '-lyajl', '-lapr-1']
-    run(tool, 'the tool does not build', cwd=tree)
+    build_module(tree, tree / 'module.so')
+    if not all(path.startswith('mod_mtls_authz/') for path in touched):
+        build_tool(tree, tree / 'mtls-policy')
 
 
 def make_tree(directory):
@@ -85,9 +62,10 @@ def apply(tree, patch):
     return touched
 
 
-def play(test, names, module, tool):
-    """Runs the tests; (did one fail?, what they said)."""
-    environment = {**os.environ, 'MTLS_MODULE': str(module), 'MTLS_POLICY_TOOL': str(tool), 'PYTHONDONTWRITEBYTECODE': '1'}
+def play(test, names, tree, tool):
+    """Runs the tests; (did one fail?, what they said). Those that build a module of their own take the sources of this tree."""
+    environment = {**os.environ, 'MTLS_MODULE': str(tree / 'module.so'), 'MTLS_SOURCES': str(tree), 'MTLS_POLICY_TOOL': str(tool),
+                   'PYTHONDONTWRITEBYTECODE': '1'}
     command = [sys.executable, str(TOP / test), *names]
     done = subprocess.run(command, capture_output=True, text=True, errors='backslashreplace', env=environment, check=False,
                           timeout=TEST_TIMEOUT_S)
@@ -106,7 +84,7 @@ class Mutants:
     def check_green(self, test, names):
         key = (test, *names)
         if key not in self.green:
-            self.green[key] = play(test, names, self.whole / 'module.so', self.whole / 'mtls-policy')
+            self.green[key] = play(test, names, self.whole, self.whole / 'mtls-policy')
         failed, said = self.green[key]
         if failed:
             raise Broken(f'{test} {names} fails without any change:\n{said[-3000:]}')
@@ -117,7 +95,7 @@ class Mutants:
         try:
             build(tree, apply(tree, patch))
             tool = tree / 'mtls-policy'
-            return play(test, names, tree / 'module.so', tool if tool.exists() else self.whole / 'mtls-policy')[0]
+            return play(test, names, tree, tool if tool.exists() else self.whole / 'mtls-policy')[0]
         finally:
             shutil.rmtree(tree)
 
@@ -139,7 +117,7 @@ def main():
             what = f'{patch.removesuffix(".patch")} is noticed by {Path(test).name}: {", ".join(names)}'
             try:
                 noticed, said = mutants.is_noticed(patch, test, names), 'all tests pass with it'
-            except (Broken, subprocess.TimeoutExpired) as error:
+            except (Broken, BuildError, subprocess.TimeoutExpired) as error:
                 noticed, said = False, str(error)
             print(f'ok {number} - {what}' if noticed else f'not ok {number} - {what}\n{diagnostic(said)}', flush=True)
             failed = failed or not noticed
