@@ -346,10 +346,13 @@ class Server:
                 found.add(int(path.parent.name))
         return found
 
-    def graceful(self, probe=True):
-        """SIGUSR1; returns when the new generation is in charge and, with probe, a child of it has answered."""
+    def graceful(self, probe=True, number=signal.SIGUSR1):
+        """A reload; returns when the new generation is in charge and, with probe, a child of it has answered.
+
+        number: the signal for it; SIGHUP ends old children at once.
+        """
         old, mark = self.children(), self.mark()
-        os.kill(self.pid, signal.SIGUSR1)
+        os.kill(self.pid, number)
         self.wait_log(_RESUMED, mark)
         if probe:
             wait_until(lambda: self.answering_child() not in old | {None}, START_TIMEOUT_S, 'a new child to answer')

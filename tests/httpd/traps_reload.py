@@ -6,128 +6,32 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import threading
 import time
 from pathlib import Path
 
+from bad_files import FILES, LIVE, clear, kinds, new_policy, old_policy
 from harness import Pki, client, main, test, test_each, vhost
 from policies import REQUIRE, copy_of, denials, document, guarded, install, mtls_server, pki, policy, reasons
-
-FILES = ('orders/7', 'new/7', 'health')
-VERSION_AT = 8  # of the format's version, in a compiled policy
-
-
-def old_policy():
-    return copy_of(policy('old', document()), 'live.mtlsp')
-
-
-def new_policy(serial=6):
-    return Path(policy('new', document(paths=('/new/{id}',), serial=serial))).read_bytes()
-
-
-def at(data, place, byte):
-    return data[:place] + bytes([byte]) + data[place + 1:]
-
-
-def write_corrupt(path, good):
-    install(path, at(good, len(good) // 2, good[len(good) // 2] ^ 1))
-
-
-def write_short(path, good):
-    install(path, good[:-9])
-
-
-def write_long(path, good):
-    install(path, good + b'\0')
-
-
-def write_head(path, good):
-    install(path, good[:7])
-
-
-def write_empty(path, _good):
-    install(path, b'')
-
-
-def write_version(path, good):
-    install(path, at(good, VERSION_AT, good[VERSION_AT] + 1))
-
-
-def write_source(path, _good):
-    install(path, Path(pki().path('new.json')).read_bytes())
-
-
-def write_writable(path, good):
-    install(path, good, 0o646)
-
-
-def write_group_writable(path, good):
-    install(path, good, 0o664)
-
-
-def write_foreign(path, good):
-    install(path, good)
-    os.chown(path, pwd.getpwnam('nobody').pw_uid, 0)
-
-
-def remove_it(path, _good):
-    clear(path)
-
-
-def dangle(path, _good):
-    os.symlink(f'{path}.gone', path)
-
-
-def make_directory(path, _good):
-    os.mkdir(path)
-
-
-def make_fifo(path, _good):
-    os.mkfifo(path)
-
-
-def write_ended(path, _good):
-    install(path, Path(policy('ended', document(valid_until='2020-01-01T00:00:00Z'))).read_bytes())
-
-
-# what is done to the file, and what the server must say of it
-BAD = [
-    (write_corrupt, 'damaged'), (write_short, 'length differs'), (write_long, 'length differs'),
-    (write_head, 'not a compiled policy'), (write_empty, 'not a compiled policy'), (write_version, 'another format version'),
-    (write_source, 'not a compiled policy'), (write_writable, 'can be written by'), (write_group_writable, 'can be written by'),
-    (write_foreign, 'belongs to user'), (remove_it, 'cannot be opened'), (dangle, 'cannot be opened'),
-    (make_directory, 'not a regular file'), (make_fifo, 'not a regular file'), (write_ended, 'valid_until .* has passed'),
-]
-# of those, the ones that need root to set up
-NEEDS_ROOT = {write_foreign}
-
-
-def kinds():
-    return [(change, text) for change, text in BAD if os.geteuid() == 0 or change not in NEEDS_ROOT]
-
-
-def clear(path):
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.rmdir(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
 
 
 def ask(server, *requests, who='billing', **options):
     return client(server, pki()[who] if who else None, requests=requests, **options).statuses
 
 
-@test
-def trap_26_a_bad_reload_changes_nothing():
+@test_each(('SIGUSR1',), ('SIGHUP',))
+def trap_26_a_bad_reload_changes_nothing(name):
     path = old_policy()
     good = new_policy()
-    with mtls_server(guarded(path), files=FILES) as server:
+    number = signal.Signals[name]
+    with mtls_server(guarded(path, LIVE), files=FILES) as server:
         server.expect('MTLS0002')
         for change, text in kinds():
             clear(path)
             change(path, good)
             mark = server.mark()
-            server.graceful(probe=False)
+            server.graceful(probe=False, number=number)
             said = server.wait_log('MTLS0002', mark)
             assert re.search(rf'mtls_authz:crit.*{text}.*the policy loaded before stays in force', said), (change, said)
             assert server.log_since(mark).count('MTLS0002') == 1, server.log_since(mark)
@@ -135,7 +39,7 @@ def trap_26_a_bad_reload_changes_nothing():
             assert ask(server, '/orders/7', who='unknown') == [403], change
         clear(path)
         install(path, good)
-        server.graceful()
+        server.graceful(number=number)
         assert ask(server, '/orders/7', '/new/7', '/health') == [403, 200, 200]
 
 
@@ -168,16 +72,23 @@ def trap_26_an_unreadable_policy_of_an_unprivileged_server():
 
 def check_unreadable(server, path, own):
     with server:
-        server.expect('MTLS0002')
+        server.expect('MTLS0002|AH00018')  # AH00018: the start that is refused
         assert ask(server, '/orders/7', '/new/7') == [200, 403]
         os.chmod(path, 0)
-        server.graceful(probe=False)
-        said = server.wait_log('MTLS0002')
-        assert 'mtls_authz:crit' in said and 'Permission denied' in said, said
-        assert ask(server, '/orders/7', '/new/7') == [200, 403]
+        for number in signal.SIGUSR1, signal.SIGHUP:
+            mark = server.mark()
+            server.graceful(probe=False, number=number)
+            said = server.wait_log('MTLS0002', mark)
+            assert 'mtls_authz:crit' in said and 'Permission denied' in said, said
+            assert ask(server, '/orders/7', '/new/7') == [200, 403]
+        status, said = server.configtest()
+        assert status == 1 and re.search('MTLS0002: .*Permission denied', said), said
+        server.stop()
+        said = server.refuses_to_start()
+        assert re.search('MTLS0002: .*Permission denied', said), said
         install(path, new_policy())
         own(path)
-        server.graceful()
+        server.start()
         assert ask(server, '/orders/7', '/new/7') == [403, 200]
 
 
@@ -268,6 +179,13 @@ def trap_29_the_file_is_changed_in_place_under_load():
             thread.join()
         assert not failures, failures[0]
         assert server.children() == children, 'a child ended'
+        server.expect('MTLS0002')
+        for content, statuses in (good[:100], [200, 403]), (new_policy_bytes, [403, 200]):  # what a reload makes of it
+            mark = server.mark()
+            Path(path).write_bytes(content)
+            server.graceful()
+            assert ask(server, '/orders/7', '/new/7') == statuses, content
+            assert ('MTLS0002' in server.log_since(mark)) == (content != new_policy_bytes)
 
 
 new_policy_bytes = new_policy()
@@ -294,27 +212,16 @@ def shared_memory():
 @test
 def trap_31_configtest_sees_policies():
     path = old_policy()
-    status, said = told_by_configtest(guarded(path))
+    config = guarded(path, LIVE)
+    status, said = told_by_configtest(config)
     assert status == 0 and 'Syntax OK' in said and 'MTLS' not in said, said
     for change, text in kinds():
         clear(path)
         change(path, new_policy_bytes)
-        status, said = told_by_configtest(guarded(path))
+        status, said = told_by_configtest(config)
         assert status == 1 and re.search(f'MTLS0002: .*{text}', said), (change, status, said)
         assert said.count('MTLS0002') == 1 and 'stays in force' not in said, said
     clear(path)
-
-
-@test_each(('corrupt',), ('missing',), ('writable',), ('ended',))
-def trap_31_start_is_refused(kind):
-    path = old_policy()
-    change = {'corrupt': write_corrupt, 'missing': remove_it, 'writable': write_writable, 'ended': write_ended}[kind]
-    change(path, new_policy_bytes)
-    text = dict(BAD)[change]
-    server = mtls_server(guarded(path))
-    said = server.refuses_to_start()
-    assert re.search(f'MTLS0002: .*{text}', said), said
-    server.remove()
 
 
 @test
