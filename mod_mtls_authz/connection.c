@@ -4,7 +4,6 @@
  */
 #include "mod_mtls_authz.h"
 
-#include "apr_atomic.h"
 #include "apr_optional_hooks.h"
 #include "apr_strings.h"
 #include "http_connection.h"
@@ -50,12 +49,11 @@ bool mtls_connection_is_proxied(conn_rec *c) {
 
 static apr_status_t clear_snapshot(void *data) {
     mtls_snapshot *snapshot = data;
-    for (mtls_view *view = snapshot->views; view != NULL;) {
+    for (mtls_view *view = atomic_exchange(&snapshot->views, NULL); view != NULL;) {
         mtls_view *next = view->next;
         apr_pool_destroy(view->pool); /* which holds the view */
         view = next;
     }
-    snapshot->views = NULL;
     mpol_certificate_clear(&snapshot->names);
     X509_free(snapshot->leaf);
     snapshot->leaf = NULL;
@@ -234,17 +232,19 @@ static mtls_view *make_view(const mtls_snapshot *snapshot, const mtls_policy *po
 
 const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy,
                                       bool misdirected) {
-    mtls_view *first = snapshot->views;
+    mtls_view *first = atomic_load_explicit(&snapshot->views, memory_order_acquire);
     for (mtls_view *view = first; view != NULL; view = view->next)
         if (view->policy == policy && view->misdirected == misdirected)
             return view;
     mtls_view *made = make_view(snapshot, policy, misdirected);
     if (made == NULL)
         return NULL;
-    /* Two streams may both make one; both stay, and either is right. */
-    do {
-        made->next = first = snapshot->views;
-    } while (apr_atomic_casptr((void *)&snapshot->views, made, first) != first);
+    /* Two streams may both make one; both stay, and either is right. Whoever sees a view sees it
+     * whole, and so those behind it. */
+    made->next = first;
+    while (!atomic_compare_exchange_weak_explicit(&snapshot->views, &made->next, made,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
     return made;
 }
 

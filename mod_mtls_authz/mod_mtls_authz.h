@@ -18,6 +18,7 @@
 #include "match/decide.h"
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 extern module AP_MODULE_DECLARE_DATA mtls_authz_module;
 
@@ -157,13 +158,13 @@ typedef struct mtls_view {
 typedef struct mtls_snapshot {
     mpol_facts facts;
     mpol_certificate names;
-    X509 *leaf;                /* a reference of our own, or NULL */
-    const mtls_trust *trust;   /* what it was verified against; NULL without TLS */
-    bool resumed;              /* it came with a session that was resumed */
-    const char *sha256;        /* of the DER, in hex; NULL without a certificate */
-    const char *x5t_s256;      /* the same in base64url (RFC 8705 section 3.1) */
-    const char *not_after;     /* RFC 3339 */
-    mtls_view *volatile views; /* made by whoever needs one first, in any thread */
+    X509 *leaf;               /* a reference of our own, or NULL */
+    const mtls_trust *trust;  /* what it was verified against; NULL without TLS */
+    bool resumed;             /* it came with a session that was resumed */
+    const char *sha256;       /* of the DER, in hex; NULL without a certificate */
+    const char *x5t_s256;     /* the same in base64url (RFC 8705 section 3.1) */
+    const char *not_after;    /* RFC 3339 */
+    mtls_view *_Atomic views; /* made by whoever needs one first, in any thread */
 } mtls_snapshot;
 
 /* What is known of a connection; for an HTTP/2 stream that of its connection. NULL when that is
@@ -171,8 +172,8 @@ typedef struct mtls_snapshot {
 mtls_snapshot *mtls_connection_snapshot(conn_rec *c);
 /* What is known of a connection whose certificate cannot be looked at, or that is not TLS. */
 mtls_snapshot *mtls_snapshot_make(apr_pool_t *pool, conn_rec *c);
-/* What that client is to a policy, which must be loaded; `misdirected`, where it asks a virtual host
- * that the connection was not made for. */
+/* What that client is to a policy, which must be loaded; `misdirected`, where it asks a virtual
+ * host that the connection was not made for. */
 const mtls_view *mtls_connection_view(mtls_snapshot *snapshot, const mtls_policy *policy,
                                       bool misdirected);
 /* Look at the certificate again when a renegotiation or a post-handshake authentication within this
@@ -192,7 +193,8 @@ void mtls_evidence_install(SSL_CTX *ctx, bool resumption);
  * virtual host of the same port, which gives sessions. */
 void mtls_evidence_begin(SSL *ssl, bool resumption);
 
-/* --- what virtual hosts verify clients against (trust.c) ---------------------------------------- */
+/* --- what virtual hosts verify clients against (trust.c) ----------------------------------------
+ */
 
 void mtls_trust_reset(apr_pool_t *pool);
 /* Note what a context of this server verifies clients against; both are complete. NULL, with a line
