@@ -110,10 +110,21 @@ static bool read_san(X509 *leaf, mpol_certificate *memory) {
     return true;
 }
 
-/* The value as UTF-8; empty, which is malformed for every kind, when it cannot be converted. */
+/* Is it of a type that OpenSSL converts? It parses no subject with one that it then cannot. */
+static bool is_text(const ASN1_STRING *value) {
+    static const unsigned long types = B_ASN1_NUMERICSTRING | B_ASN1_PRINTABLESTRING |
+                                       B_ASN1_T61STRING | B_ASN1_IA5STRING | B_ASN1_UTF8STRING |
+                                       B_ASN1_BMPSTRING | B_ASN1_UNIVERSALSTRING;
+    return (ASN1_tag2bit(ASN1_STRING_type(value)) & types) != 0;
+}
+
+/* The value as UTF-8; empty, which is malformed for every kind, when it cannot be converted. Where
+ * only memory was missing it must not pass for that: a denial may hang on this attribute. */
 static mpol_bytes text_of(mpol_certificate *memory, const ASN1_STRING *value) {
     unsigned char *text = NULL;
     int len = ASN1_STRING_to_UTF8(&text, value);
+    if (len < 0 && is_text(value))
+        memory->failed = true;
     if (len < 0 || !own(memory, text))
         return (mpol_bytes){(const uint8_t *)"", 0};
     return (mpol_bytes){text, (uint32_t)len};
