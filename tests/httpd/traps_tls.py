@@ -155,6 +155,36 @@ def trap_08_the_same_verdict_for_every_request_of_a_connection(http, tls):
             assert reasons(server, mark) == ([reason] * 4 if reason else [])
 
 
+WHO = '  Header always set X-Who "%{MTLS_IDENTITY}e"\n'
+# who: (status and name under the policy of a.example, under that of b.example)
+SEEN_BY_BOTH = {'billing': ((200, 'billing'), (403, 'payer')), 'shipping': ((200, 'shipping'), (200, 'carrier')),
+                'auditor': ((403, 'auditor'), (403, 'auditor')), None: ((403, '(null)'), (403, '(null)'))}
+
+
+def ask_at_once(server, name, count=100):
+    """So many streams of one connection, for two hosts by turns; (status, who) of each."""
+    requests = [('GET', '/orders/7', {':authority': f'{"ab"[i % 2]}.example'}) for i in range(count)]
+    result = client(server, pki()[name] if name else None, '2', requests=requests, parallel=True, host='a.example',
+                    headers=['x-who'])
+    assert result.error is None and not result.closed, result
+    return list(zip(result.statuses, (one['x-who'][0] for one in result.headers)))
+
+
+@test
+def trap_09_a_hundred_streams_at_once():
+    """And several connections of several clients, all at once: each stream is its own connection's client."""
+    other = document(hosts=('b.example',), name='for-b', groups={}, rules={'r': allow(['carrier'], 'order')},
+                     identities={'payer': identity('billing'), 'carrier': identity('shipping'), 'auditor': identity('auditor', 'other')})
+    config = KEEP_ALIVE + guarded(policy('for-a', document(hosts=('a.example',), name='for-a')), WHO, name='a.example')
+    config += guarded(policy('for-b', other), WHO, name='b.example')
+    with mtls_server(config, ['headers'], ['orders/7']) as server:
+        assert ask_at_once(server, 'billing') == list(SEEN_BY_BOTH['billing']) * 50
+        with ThreadPoolExecutor(8) as pool:
+            clients = [*SEEN_BY_BOTH] * 3
+            for name, seen in zip(clients, pool.map(lambda name: ask_at_once(server, name), clients)):
+                assert seen == list(SEEN_BY_BOTH[name]) * 50, (name, set(seen))
+
+
 @test
 def trap_10_a_backends_certificate_is_no_clients():
     """The backend shows the certificate of an identity that may do everything."""
