@@ -13,7 +13,7 @@ from pathlib import Path
 
 from places import TOP_BUILDDIR
 
-MEMORY, OPENING, FILES = 1, 2, 4  # kinds of calls
+MEMORY, OPENING, FILES = 1, 2, 4 | 8  # kinds of calls
 FAIL, KILL, HALF_THEN_KILL = 0, 1, 2  # what becomes of them
 MOST = 0xFFFFFFFF
 _FIELDS = struct.Struct('=5Ii')  # armed, first, last, kinds, mode, error; then, by the program, seen and failed

@@ -27,7 +27,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-typedef enum call_kind { MEMORY = 1, OPENING = 2, FILES = 4 } call_kind;
+typedef enum call_kind { MEMORY = 1, OPENING = 2, FILES = 4, WRITING = 8 } call_kind;
 enum { FAIL = 0, KILL = 1, HALF_THEN_KILL = 2 };
 
 typedef struct control {
@@ -36,7 +36,7 @@ typedef struct control {
     uint32_t last;
     uint32_t kinds;
     uint32_t mode;
-    int32_t error; /* of calls of the kind FILES */
+    int32_t error; /* of calls of the kinds FILES and WRITING */
     _Atomic uint32_t seen;
     _Atomic uint32_t failed;
 } control;
@@ -202,7 +202,7 @@ static bool fails(call_kind kind) {
     if (number < shared->first || number > shared->last)
         return false;
     atomic_fetch_add(&shared->failed, 1);
-    if (shared->mode == KILL)
+    if (shared->mode == KILL || (shared->mode == HALF_THEN_KILL && kind != WRITING))
         (void)raise(SIGKILL);
     errno = kind == MEMORY ? ENOMEM : kind == OPENING ? EMFILE : shared->error;
     return true;
@@ -264,7 +264,7 @@ int fchmod(int fd, mode_t mode) {
 }
 
 ssize_t write(int fd, const void *bytes, size_t len) {
-    if (!fails(FILES))
+    if (!fails(WRITING))
         return syscall(SYS_write, fd, bytes, len);
     if (shared->mode == HALF_THEN_KILL) {
         (void)syscall(SYS_write, fd, bytes, len / 2);
