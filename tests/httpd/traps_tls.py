@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import ssl
+import struct
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -107,9 +108,27 @@ def bad_contexts():
             yield context
 
 
+def reset_on_the_way(plain, context, after_certificate):
+    """Goes away with a reset: after its ClientHello, or after it sent its certificate."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname='api.example')
+    for _ in range(2 if after_certificate else 1):
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        plain.sendall(outgoing.read())
+        if after_certificate:
+            incoming.write(plain.recv(65536))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+
 def bad_handshake(port, context, number):
     with socket.create_connection(('127.0.0.1', port), timeout=20) as plain:
         try:
+            if number % 5 == 3:
+                reset_on_the_way(plain, context, number // 5 % 2)
+                return False
             if number % 5 == 4:  # not even TLS, or the beginning of it
                 plain.sendall([b'\x16\x03\x01\x02\x00\x01\x00', b'GET / HTTP/1.0\r\n\r\n', b'\0' * 64, b''][number // 5 % 4])
                 plain.shutdown(socket.SHUT_WR)
