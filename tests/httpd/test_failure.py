@@ -150,7 +150,7 @@ def test_out_of_memory_or_descriptors_at_a_start():
     """It is refused, with a reason; or all is well."""
     path = live('start', '/orders/{id}')
     refused = 0
-    for number in (*range(1, 12), *range(12, 600, 9)):  # the policy is loaded first
+    for number in range(1, 200, 2):  # httpd initialises twice
         server = failing_server(guarded(path))
         server.expect('MTLS0009')  # a server without neighbours goes on, and resumes nothing
         server.failing.arm(number, number)
@@ -168,7 +168,7 @@ def test_out_of_memory_or_descriptors_at_a_start():
         server.remove()
         if not with_failure:
             break
-    assert refused > 3 and not with_failure, (number, refused)
+    assert refused > 2 and not with_failure, (number, refused)
 
 
 def statuses_of(server, name):
