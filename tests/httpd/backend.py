@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small HTTP/1.1 server on 127.0.0.1 that records what a proxy sends it, byte for byte."""
+"""A small HTTP/1.1 server on 127.0.0.1 that records what a proxy sends it, byte for byte. To WebSockets it is an echo."""
 
+import base64
+import hashlib
 import socket
 import socketserver
 import threading
@@ -54,12 +56,44 @@ def _read_body(stream, request):
     return stream.read(int(length[0])) if length else b''
 
 
+TEXT, CLOSE = 1, 8  # RFC 6455 section 11.8
+_GUID = b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+
+def frame(opcode, data=b'', mask=b''):
+    """A WebSocket frame of less than 126 bytes, masked as a client must, or not, as a server must not (RFC 6455 section 5.2)."""
+    shown = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data)) if mask else data
+    return bytes([0x80 | opcode, (0x80 if mask else 0) | len(data)]) + mask + shown
+
+
+def _read_frame(stream):
+    """(opcode, data) of a client's frame; CLOSE where the stream has ended."""
+    head = stream.read(6)
+    if len(head) < 6:
+        return CLOSE, b''
+    masked = stream.read(head[1] & 0x7F)
+    return head[0] & 0x0F, bytes(byte ^ head[2 + i % 4] for i, byte in enumerate(masked))
+
+
 class HttpHandler(socketserver.StreamRequestHandler):
     def handle(self):
         while (request := _read_head(self.rfile)) is not None:
             request.body = _read_body(self.rfile, request)
             self.server.backend.record(request)
+            if request.header('upgrade') == [b'websocket']:
+                return self.echo(request.header('sec-websocket-key')[0])
             self.wfile.write(self.server.backend.answer(request))
+            if request.header('connection') == [b'close']:
+                break
+        return None
+
+    def echo(self, key):
+        accept = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+        self.wfile.write(f'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n'.encode())
+        opcode = TEXT
+        while opcode != CLOSE:
+            opcode, data = _read_frame(self.rfile)
+            self.wfile.write(frame(opcode, data))
 
 
 class _TcpServer(socketserver.ThreadingTCPServer):

@@ -29,6 +29,9 @@ typedef struct {
     header headers[HEADERS_MAX];
     size_t header_count;
     char *directive; /* a line that starts with @; then nothing else is set */
+    char *tunnel;    /* what to send once the protocol is switched; NULL for none */
+    char *tunnel_line;
+    size_t tunnel_len;
     unsigned number;
     /* the answer */
     int status;
@@ -74,6 +77,8 @@ void script_free(client *c);
 void obey(const char *directive);
 /* The header the script gives a request; NULL for none. */
 const header *find_header(const request *q, const char *name);
+/* Does it ask for a connection to another host, which has no path? */
+int is_plain_connect(const request *q);
 
 SSL_CTX *make_context(const options *o);
 void tls_connect(client *c, SSL_CTX *context);

@@ -79,7 +79,7 @@ static void h1_header(request *q, buffer *line, h1_framing *framing) {
     }
 }
 
-/* Reads status line and headers, past interim answers (RFC 9110 15.2). */
+/* Reads status line and headers, past interim answers (RFC 9110 15.2); 101 is none. */
 static int h1_head(client *c, request *q, h1_framing *framing) {
     buffer line = {0};
     int is_whole = 0;
@@ -94,16 +94,27 @@ static int h1_head(client *c, request *q, h1_framing *framing) {
         while (is_whole && (is_whole = h1_line(c, &line)) && line.len > 0) {
             h1_header(q, &line, framing);
         }
-    } while (is_whole && status >= 100 && status < 200);
+    } while (is_whole && status >= 100 && status < 200 && status != 101);
     q->status = is_whole ? status : 0;
     free(line.data);
     return is_whole;
+}
+
+/* Everything up to the end of the connection. */
+static int h1_rest(client *c, request *q) {
+    while (h1_fill(c)) {
+    }
+    return h1_body_bytes(c, q, c->input.len);
 }
 
 static int h1_receive(client *c, request *q) {
     h1_framing framing;
     if (!h1_head(c, q, &framing)) {
         return 0;
+    }
+    if (q->tunnel != NULL && (q->status == 101 || (q->status == 200 && is_plain_connect(q)))) {
+        tls_write(c, (const unsigned char *)q->tunnel, q->tunnel_len);
+        return h1_rest(c, q);
     }
     if (strcmp(q->method, "HEAD") == 0 || q->status == 204 || q->status == 304) {
         return 1;
@@ -114,9 +125,7 @@ static int h1_receive(client *c, request *q) {
     if (framing.has_length) {
         return h1_body_bytes(c, q, framing.length);
     }
-    while (h1_fill(c)) { /* the end of the connection is the end of the body */
-    }
-    return h1_body_bytes(c, q, c->input.len);
+    return h1_rest(c, q);
 }
 
 static void h1_send(client *c, const request *q) {

@@ -45,6 +45,34 @@ static int h2_stream_close_cb(nghttp2_session *session, int32_t stream_id, uint3
     return 0;
 }
 
+static int h2_frame_cb(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
+    const request *q = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    (void)user_data;
+    if (q != NULL && q->tunnel != NULL && frame->hd.type == NGHTTP2_HEADERS) {
+        (void)nghttp2_session_resume_data(session, frame->hd.stream_id);
+    }
+    return 0;
+}
+
+/* What goes through a tunnel (RFC 8441 5), once the server has opened it; then the client's side of
+ * it ends. */
+static ssize_t h2_tunnel_cb(nghttp2_session *session, int32_t stream_id, uint8_t *data, size_t room,
+                            uint32_t *flags, nghttp2_data_source *source, void *user_data) {
+    const request *q = source->ptr;
+    (void)session;
+    (void)stream_id;
+    (void)user_data;
+    if (q->status == 0) {
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (q->status != 200 || q->tunnel_len > room) {
+        return 0;
+    }
+    memcpy(data, q->tunnel, q->tunnel_len);
+    return (ssize_t)q->tunnel_len;
+}
+
 /* A request that may no longer be sent, such as one after GOAWAY, never becomes a stream that could
  * be closed. */
 static int h2_not_sent_cb(nghttp2_session *session, const nghttp2_frame *frame, int error_code,
@@ -65,6 +93,7 @@ static nghttp2_session *h2_start(client *c) {
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_header_cb);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, h2_data_cb);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, h2_frame_cb);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, h2_stream_close_cb);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, h2_not_sent_cb);
     if (nghttp2_session_client_new(&session, callbacks, c) != 0 ||
@@ -111,22 +140,33 @@ static void h2_field(nghttp2_nv *field, const char *name, const char *value, siz
                           .flags = NGHTTP2_NV_FLAG_NONE};
 }
 
-/* Pseudo-headers first (RFC 9113 8.3): the defaults that the request does not give itself, then its
- * own. */
-static size_t h2_pseudo_fields(const client *c, const request *q, nghttp2_nv *fields) {
+/* The pseudo-headers that the request does not give itself. CONNECT to another host has neither
+ * scheme nor path (RFC 9113 8.5). */
+static size_t h2_default_fields(const client *c, const request *q, nghttp2_nv *fields) {
+    const int is_connect = is_plain_connect(q);
     size_t count = 0;
     if (find_header(q, ":method") == NULL) {
         h2_field(&fields[count++], ":method", q->method, strlen(q->method));
     }
-    if (find_header(q, ":scheme") == NULL) {
+    if (!is_connect && find_header(q, ":scheme") == NULL) {
         h2_field(&fields[count++], ":scheme", "https", 5);
     }
-    if (!c->opt.no_host && find_header(q, ":authority") == NULL && find_header(q, "host") == NULL) {
+    if (is_connect && find_header(q, ":authority") == NULL) {
+        h2_field(&fields[count++], ":authority", q->target, q->target_len);
+    }
+    if (!is_connect && !c->opt.no_host && find_header(q, ":authority") == NULL &&
+        find_header(q, "host") == NULL) {
         h2_field(&fields[count++], ":authority", c->opt.host, strlen(c->opt.host));
     }
-    if (find_header(q, ":path") == NULL) {
+    if (!is_connect && find_header(q, ":path") == NULL) {
         h2_field(&fields[count++], ":path", q->target, q->target_len);
     }
+    return count;
+}
+
+/* Pseudo-headers first (RFC 9113 8.3). */
+static size_t h2_pseudo_fields(const client *c, const request *q, nghttp2_nv *fields) {
+    size_t count = h2_default_fields(c, q, fields);
     for (size_t i = 0; i < q->header_count; i++) {
         if (q->headers[i].name[0] == ':') {
             h2_field(&fields[count++], q->headers[i].name, q->headers[i].value,
@@ -146,7 +186,9 @@ static void h2_submit(client *c, nghttp2_session *session, request *q) {
             h2_field(&fields[count++], h->name, h->value, h->value_len);
         }
     }
-    const int32_t stream_id = nghttp2_submit_request(session, NULL, fields, count, NULL, q);
+    const nghttp2_data_provider tunnel = {.source.ptr = q, .read_callback = h2_tunnel_cb};
+    const int32_t stream_id =
+        nghttp2_submit_request(session, NULL, fields, count, q->tunnel != NULL ? &tunnel : NULL, q);
     if (stream_id < 0) {
         die("request %u: %s", q->number, nghttp2_strerror(stream_id));
     }

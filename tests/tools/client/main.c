@@ -26,11 +26,14 @@
  * A line of SCRIPT is one of
  *
  *     METHOD TARGET [NAME: VALUE|NAME: VALUE...]
+ *     @tunnel BYTES         behind a request: when the protocol is switched (101; CONNECT), send
+ *                           BYTES and take what comes back, up to its end, for the body
  *     @sleep SECONDS
  *     @wait-file PATH
  *
  * where \xNN stands for any byte; other backslashes are themselves. A header replaces the default
- * one of the same name (host; with HTTP/2 also :method, :scheme, :authority, :path).
+ * one of the same name (host; with HTTP/2 also :method, :scheme, :authority, :path). CONNECT with
+ * :protocol is RFC 8441, without it TARGET is the :authority.
  *
  * It prints, N counting requests from 1:
  *

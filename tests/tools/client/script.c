@@ -59,12 +59,30 @@ static void parse_request(request *q, char *line) {
     }
 }
 
+/* Takes a line `@tunnel BYTES`, which belongs to the request before it. */
+static int take_tunnel(client *c, char *line) {
+    request *q = c->script_count > 0 ? &c->script[c->script_count - 1] : NULL;
+    if (strncmp(line, "@tunnel ", 8) != 0) {
+        return 0;
+    }
+    if (q == NULL || q->directive != NULL || q->tunnel != NULL) {
+        die("@tunnel stands behind a request, once");
+    }
+    q->tunnel_line = line;
+    q->tunnel = line + 8;
+    q->tunnel_len = unescape(q->tunnel);
+    return 1;
+}
+
 void read_script(client *c) {
     char *line = NULL;
     size_t capacity = 0;
     unsigned number = 0;
     for (ssize_t len = 0; (len = getline(&line, &capacity, stdin)) > 0; line = NULL, capacity = 0) {
         line[strcspn(line, "\n")] = '\0';
+        if (take_tunnel(c, line)) {
+            continue;
+        }
         c->script = realloc(c->script, (c->script_count + 1) * sizeof *c->script);
         if (c->script == NULL) {
             die("out of memory");
@@ -111,10 +129,15 @@ const header *find_header(const request *q, const char *name) {
     return NULL;
 }
 
+int is_plain_connect(const request *q) {
+    return strcmp(q->method, "CONNECT") == 0 && find_header(q, ":protocol") == NULL;
+}
+
 void script_free(client *c) {
     for (size_t i = 0; i < c->script_count; i++) {
         request *q = &c->script[i];
         free(q->directive != NULL ? q->directive : q->method); /* each is the start of its line */
+        free(q->tunnel_line);
         free(q->response_headers.data);
         free(q->body.data);
     }
