@@ -64,9 +64,17 @@ void mtls_note_path(request_rec *r, mtls_request *kept) {
         kept->target.classes |= MPOL_PATH_AMBIGUOUS;
 }
 
+/* No <Location> and no <Directory> holds for what goes through a forward proxy. So everything that
+ * does is asked about, where no <Proxy> section says otherwise. */
+static mtls_mode mode_of_forwarded(const mtls_dir_config *config) {
+    return config->mode == MTLS_MODE_UNSET ? MTLS_MODE_ENFORCE : config->mode;
+}
+
 /* The strictest of what the client's own path and the section reached ask for. */
 static mtls_mode mode_of(const request_rec *r, const mtls_request *kept) {
     mtls_mode here = mtls_effective_mode(mtls_dir_config_of(r));
+    if (here == MTLS_MODE_OFF && r->proxyreq == PROXYREQ_PROXY)
+        here = mode_of_forwarded(mtls_dir_config_of(r));
     return kept->mode > here ? kept->mode : here;
 }
 
@@ -95,7 +103,7 @@ static void decide(const request_rec *r, const mtls_request *kept, const mtls_po
     uint8_t address[MPOL_ADDRESS_BYTES] MPOL_UNFILLED;
     uint32_t count;
     const mpol_name_filter *filters = filters_of(r, mtls_dir_config_of(r), policy, &count);
-    request->host = span(r->hostname);
+    request->host = span(mtls_host_of(r));
     request->address = mtls_peer_address(r, address);
     request->now_s = (int64_t)apr_time_sec(r->request_time);
     request->method_override = kept->method_override;

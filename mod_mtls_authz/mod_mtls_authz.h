@@ -295,6 +295,12 @@ static inline request_rec *mtls_root_of(request_rec *r) {
     return r;
 }
 
+/* The host that a request is for. For what goes through a forward proxy httpd has only the Host
+ * header, and that is not where it goes. */
+static inline const char *mtls_host_of(const request_rec *r) {
+    return r->proxyreq == PROXYREQ_PROXY ? r->parsed_uri.hostname : r->hostname;
+}
+
 static inline bool mtls_is_allowed(const mpol_decision *decision) {
     return decision->reason == MPOL_REASON_ALLOWED;
 }

@@ -167,6 +167,6 @@ void mtls_report_denial(request_rec *r, int level, const mtls_policy *policy,
         return;
     ap_log_rerror(APLOG_MARK, level, 0, r, "MTLS0001: %s reason=%s %smethod=%s host=%s path=%s",
                   decision_word(decision, passes), mpol_reason_name(decision->reason),
-                  said(r, policy, kept, decision), quoted(r, r->method), quoted(r, r->hostname),
+                  said(r, policy, kept, decision), quoted(r, r->method), quoted(r, mtls_host_of(r)),
                   quoted(r, uri != NULL ? uri : r->unparsed_uri));
 }

@@ -264,7 +264,8 @@ static int post_read_request(request_rec *r) {
 static int check_unasked(request_rec *r, mtls_request *kept) {
     if (kept == NULL || r->main != NULL || r->prev != NULL || !is_in_doubt(&kept->target))
         return DECLINED;
-    return refuse(r, kept, MPOL_REASON_AMBIGUOUS_PATH);
+    bool connect = strcmp(r->method, "CONNECT") == 0;
+    return refuse(r, kept, connect ? MPOL_REASON_METHOD_UNSUPPORTED : MPOL_REASON_AMBIGUOUS_PATH);
 }
 
 static int decide_now(request_rec *r) {
@@ -352,8 +353,9 @@ static int map_to_storage(request_rec *r) {
 static const authz_provider provider = {check_authorization, mtls_parse_require_line};
 
 void mtls_request_hooks(apr_pool_t *pool) {
-    /* RequestHeader reads the variables there, for backends. */
-    static const char *const mod_headers[] = {"mod_headers.c", NULL};
+    /* RequestHeader reads the variables there, for backends; the others answer with a redirect that
+     * tells which files and directories there are. */
+    static const char *const later[] = {"mod_headers.c", "mod_dir.c", "mod_speling.c", NULL};
     static const char *const mod_ssl[] = {"mod_ssl.c", NULL};
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_REALLY_FIRST);
@@ -361,7 +363,7 @@ void mtls_request_hooks(apr_pool_t *pool) {
     ap_hook_access_checker(access_checker, NULL, mod_ssl, APR_HOOK_MIDDLE);
     ap_hook_check_authn(check_user_id, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
     ap_hook_check_authz(auth_checker, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_URI);
-    ap_hook_fixups(check, NULL, mod_headers, APR_HOOK_LAST);
+    ap_hook_fixups(check, NULL, later, APR_HOOK_LAST);
     ap_hook_fixups(check_again, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_FIRST);
     /* Answers depend on the path: anything but per URI would let httpd skip the question for paths

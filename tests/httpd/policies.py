@@ -144,9 +144,9 @@ _DENIAL = re.compile(rf'MTLS0001: (?P<decision>\S+) reason=(?P<reason>\S+) (?:ro
                      rf'host=(?P<host>{_QUOTED}) path=(?P<path>{_QUOTED})$')
 
 
-def denials(server, mark=0):
+def denials(server, mark=0, holding=''):
     """What the MTLS0001 lines since then say, as dictionaries; each must have exactly the form that is documented."""
-    lines = [line for line in server.log_since(mark).splitlines() if '[mtls_authz:' in line and 'MTLS0001' in line]
+    lines = [line for line in server.log_since(mark).splitlines() if '[mtls_authz:' in line and 'MTLS0001' in line and holding in line]
     found = [_DENIAL.search(line) for line in lines]
     assert all(found), f'a denial of another form: {lines}'
     return [match.groupdict() for match in found]
