@@ -42,9 +42,6 @@ LINES = {
     'none': ('<Location "/">\n<RequireAll>\nRequire all granted\n<RequireNone>\nRequire mtls-identity\n</RequireNone>\n</RequireAll>\n</Location>', NEGATED),
     'none above': ('<Location "/">\n<RequireAll>\nRequire all granted\n<requirenone>\n<RequireAny>\nRequire mtls-identity\n</RequireAny>\n'
                    '</requirenone>\n</RequireAll>\n</Location>', NEGATED),
-    'limit': ('<Location "/">\n<Limit GET>\nRequire mtls-identity\n</Limit>\n</Location>', CONDITION.format('Limit')),
-    'limit except': ('<Location "/">\n<LimitExcept GET>\nRequire mtls-identity\n</LimitExcept>\n</Location>', CONDITION.format('LimitExcept')),
-    'limit above': ('<Location "/">\n<Limit GET>\n<RequireAll>\nRequire mtls-identity\n</RequireAll>\n</Limit>\n</Location>', CONDITION.format('Limit')),
     'if': ('<Location "/">\n<If "true">\nRequire mtls-identity\n</If>\n</Location>', CONDITION.format('If')),
     'else if': ('<If "false">\n</If>\n<ElseIf "true">\nRequire mtls-identity\n</ElseIf>', CONDITION.format('ElseIf')),
     'else': ('<If "false">\n</If>\n<Else>\nRequire mtls-identity\n</Else>', CONDITION.format('Else')),
@@ -67,9 +64,6 @@ LINES = {
     'twice in all': ('<Location "/">\n<RequireAll>\nRequire mtls-identity billing\nRequire mtls-identity @staff\n</RequireAll>\n</Location>', TWICE),
     'twice, deeper': ('<Location "/">\n<RequireAll>\nRequire mtls-identity\n<RequireAll>\nRequire mtls-identity\n</RequireAll>\n</RequireAll>\n</Location>', TWICE),
 
-    'comment': ('<Location "/">\nRequire mtls-identity # all of them\n</Location>', A_NAME),
-    'comment after a name': ('<Location "/">\nRequire mtls-identity billing # just that\n</Location>', A_NAME),
-    'comma': ('<Location "/">\nRequire mtls-identity billing, shipping\n</Location>', A_NAME),
     'capital': ('<Location "/">\nRequire mtls-identity Billing\n</Location>', A_NAME),
     'empty name': ('<Location "/">\nRequire mtls-identity ""\n</Location>', A_NAME),
     'only an at': ('<Location "/">\nRequire mtls-identity @\n</Location>', A_NAME),
@@ -83,6 +77,22 @@ LINES = {
     'everyone': ('<Location "/">\nRequire mtls-identity everyone\n</Location>', 'MTLS0004: .*no such identity'),
     'two policies': ('MtlsPolicyFile /a', 'MtlsPolicyFile stands twice'),
     'policy of a section': ('<Location "/">\nMtlsPolicyFile /a\n</Location>', 'MtlsPolicyFile not allowed in'),
+}
+
+LIMITS = {
+    'limit': ('<Location "/">\n<Limit GET>\nRequire mtls-identity\n</Limit>\n</Location>', CONDITION.format('Limit')),
+    'limit except': ('<Location "/">\n<LimitExcept GET>\nRequire mtls-identity\n</LimitExcept>\n</Location>', CONDITION.format('LimitExcept')),
+    'limit above': ('<Location "/">\n<Limit GET>\n<RequireAll>\nRequire mtls-identity\n</RequireAll>\n</Limit>\n</Location>', CONDITION.format('Limit')),
+    'limit around': ('<Location "/">\n<Limit GET>\n<RequireAny>\nRequire mtls-identity\n</RequireAny>\n</Limit>\nRequire all denied\n</Location>', CONDITION.format('Limit')),
+}
+
+BEHIND = {
+    'comment': ('<Location "/">\nRequire mtls-identity # all of them\n</Location>', A_NAME),
+    'comment after a name': ('<Location "/">\nRequire mtls-identity billing # just that\n</Location>', A_NAME),
+    'comma': ('<Location "/">\nRequire mtls-identity billing, shipping\n</Location>', A_NAME),
+    'another requirement': ('<Location "/">\nRequire mtls-identity billing valid-user=x\n</Location>', A_NAME),
+    'a word of expressions': ('<Location "/">\nRequire mtls-identity billing || shipping\n</Location>', A_NAME),
+    'a continued line': ('<Location "/">\nRequire mtls-identity billing \\\n# just that\n</Location>', A_NAME),
 }
 
 MODES = {
@@ -129,6 +139,16 @@ def test_a_line_that_says(name):
     check(*LINES[name])
 
 
+@test_each(*[(name,) for name in LIMITS])
+def trap_18_methods_are_not_for_sections(name):
+    check(*LIMITS[name])
+
+
+@test_each(*[(name,) for name in BEHIND])
+def trap_35_nothing_stands_behind_the_names(name):
+    check(*BEHIND[name])
+
+
 @test_each(*[(name,) for name in MODES])
 def test_a_mode_that_says(name):
     check(*MODES[name])
@@ -137,7 +157,7 @@ def test_a_mode_that_says(name):
 @test
 def test_trap_13_a_server_does_not_start_either():
     for name in 'not', 'none', 'limit', 'if', 'beside', 'alias':
-        body, wanted = LINES[name]
+        body, wanted = {**LINES, **LIMITS}[name]
         server = mtls_server(guarded(policy('config', document()), body, require=''), modules=MODULES)
         said = server.refuses_to_start()
         assert re.search(wanted, said), said

@@ -130,6 +130,47 @@ def test_users_beside_valid_user(http):
             assert ask(server, '/alice/x', login('alice'), who=None, http=http) == (403, 'no-certificate', None)
 
 
+ASKED_TWICE = f'''
+  LogLevel authz_core:debug
+  <Location "/">
+    {BASIC}
+    Require mtls-identity
+  </Location>
+  <Location "/any">
+    AuthMerging Or
+    Require valid-user
+  </Location>
+  <Location "/alice">
+    <RequireAll>
+      Require valid-user
+      Require mtls-identity
+    </RequireAll>
+  </Location>
+  <Location "/denied">
+    AuthMerging And
+    Require valid-user
+  </Location>
+'''
+
+
+@test_each(('1.1',), ('2',))
+def trap_15_one_line_for_each_request_that_is_denied(http):
+    """Although httpd asks before and after the login, where another requirement stands beside ours, and we ask ourselves at the end."""
+    with users_server(ASKED_TWICE) as server:
+        server.expect('AH01631')
+        asked = []
+        for path in '/any/x', '/alice/x', '/denied/x', '/staff/x', '/nowhere':
+            for who in 'billing', 'auditor', None:
+                for headers in None, login('alice'), login('alice', 'wrong'):
+                    mark = server.mark()
+                    status, reason, _ = ask(server, path, headers, who, http)
+                    server.wait_at_rest()
+                    denied, logged = status != 200, denials(server, mark)
+                    assert status in (200, 401, 403) and len(logged) == denied, (path, who, headers, status, logged)
+                    asked.append(server.log_since(mark).count('AH01626: authorization result of Require mtls-identity'))
+        assert max(asked) >= 2, asked
+
+
 @test_each(('1.1',), ('2',))
 def test_users_in_report_mode(http):
     with users_server(REQUIRE.replace('    Require', f'{BASIC}    MtlsPolicyMode report\n    Require')) as server:
