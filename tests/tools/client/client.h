@@ -73,8 +73,8 @@ void read_options(options *o, int argc, char **argv);
 /* From standard input. */
 void read_script(client *c);
 void script_free(client *c);
-/* Waits as an @ line of the script says. */
-void obey(const char *directive);
+/* Does what an @ line of the script says. */
+void obey(client *c, const char *directive);
 /* The header the script gives a request; NULL for none. */
 const header *find_header(const request *q, const char *name);
 /* Does it ask for a connection to another host, which has no path? */
@@ -82,6 +82,8 @@ int is_plain_connect(const request *q);
 
 SSL_CTX *make_context(const options *o);
 void tls_connect(client *c, SSL_CTX *context);
+/* Has another certificate from now on, or none for NULL. */
+void tls_change_certificate(client *c, const char *chain, const char *key);
 size_t tls_read(client *c, unsigned char *data, size_t capacity);
 void tls_write(client *c, const unsigned char *data, size_t len);
 void save_session(client *c);

@@ -154,7 +154,7 @@ void h1_play(client *c) {
     for (size_t i = 0; i < c->script_count; i++) {
         request *q = &c->script[i];
         if (q->directive != NULL) {
-            obey(q->directive);
+            obey(c, q->directive);
             continue;
         }
         h1_send(c, q);

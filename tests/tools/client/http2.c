@@ -207,7 +207,7 @@ static void h2_play_one_by_one(client *c, nghttp2_session *session) {
     for (size_t i = 0; i < c->script_count; i++) {
         request *q = &c->script[i];
         if (q->directive != NULL) {
-            obey(q->directive);
+            obey(c, q->directive);
             continue;
         }
         h2_submit(c, session, q);
@@ -226,7 +226,7 @@ static void h2_play_parallel(client *c, nghttp2_session *session) {
             continue;
         }
         h2_flush(c, session);
-        obey(q->directive);
+        obey(c, q->directive);
     }
     for (size_t i = 0; i < c->script_count; i++) {
         request *q = &c->script[i];

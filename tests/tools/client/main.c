@@ -30,6 +30,7 @@
  *                           BYTES and take what comes back, up to its end, for the body
  *     @sleep SECONDS
  *     @wait-file PATH
+ *     @certificate [CHAIN KEY]    have this one from now on, or none
  *
  * where \xNN stands for any byte; other backslashes are themselves. A header replaces the default
  * one of the same name (host; with HTTP/2 also :method, :scheme, :authority, :path). CONNECT with

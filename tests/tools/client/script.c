@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The script on standard input: its requests, and what it says of waiting. */
+/* The script on standard input: its requests, and what it says of waiting and certificates. */
 #include "client.h"
 
 #include <errno.h>
@@ -105,8 +105,23 @@ static void sleep_ms(long ms) {
     }
 }
 
-void obey(const char *directive) {
+static void change_certificate(client *c, const char *files) {
+    char *text = strdup(files);
+    char *key = text;
+    const char *chain = strsep(&key, " ");
+    if (key == NULL && chain != NULL && *chain != '\0') {
+        die("@certificate %s: expected CHAIN KEY, or nothing", files);
+    }
+    tls_change_certificate(c, key != NULL ? chain : NULL, key);
+    free(text);
+}
+
+void obey(client *c, const char *directive) {
     char *end = NULL;
+    if (strncmp(directive, "@certificate", 12) == 0) {
+        change_certificate(c, directive + 12 + (directive[12] == ' '));
+        return;
+    }
     if (strncmp(directive, "@wait-file ", 11) == 0) {
         while (access(directive + 11, F_OK) != 0) {
             sleep_ms(FILE_POLL_MS);
@@ -115,7 +130,7 @@ void obey(const char *directive) {
     }
     const double seconds = strncmp(directive, "@sleep ", 7) == 0 ? strtod(directive + 7, &end) : -1;
     if (seconds < 0 || seconds > TIME_LIMIT_S || *end != '\0') {
-        die("%s: expected @sleep SECONDS or @wait-file PATH", directive);
+        die("%s: expected @sleep SECONDS, @wait-file PATH or @certificate", directive);
     }
     sleep_ms((long)(seconds * 1000));
 }

@@ -142,6 +142,14 @@ SSL_CTX *make_context(const options *o) {
     return context;
 }
 
+void tls_change_certificate(client *c, const char *chain, const char *key) {
+    SSL_certs_clear(c->ssl);
+    if (chain != NULL && (SSL_use_certificate_chain_file(c->ssl, chain) != 1 ||
+                          SSL_use_PrivateKey_file(c->ssl, key, SSL_FILETYPE_PEM) != 1)) {
+        die_openssl(chain);
+    }
+}
+
 static void tcp_connect(client *c) {
     const int one = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)c->opt.port)};
