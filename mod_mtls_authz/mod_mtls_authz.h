@@ -117,8 +117,8 @@ bool mtls_tree_is(const ap_directive_t *directive, const char *name);
 const ap_directive_t *mtls_tree_section_of(const server_rec *server);
 /* The first word of a directive, or of a section. */
 char *mtls_tree_word(apr_pool_t *pool, const ap_directive_t *directive);
-/* The first word of what a virtual host says outside of sections, or the main server for it; NULL
- * where neither does. */
+/* What a virtual host says outside of sections, or the main server for it, with one space between
+ * words; NULL where neither does. */
 char *mtls_tree_said(apr_pool_t *pool, const server_rec *server, const char *name);
 
 /* Is mod_cache loaded? Then what is decided here must not be stored. */

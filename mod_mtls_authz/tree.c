@@ -2,6 +2,8 @@
 /* The configuration as it was read, for what other modules keep to themselves. */
 #include "mod_mtls_authz.h"
 
+#include "apr_strings.h"
+
 #include <strings.h>
 
 bool mtls_tree_is(const ap_directive_t *directive, const char *name) {
@@ -29,7 +31,13 @@ char *mtls_tree_said(apr_pool_t *pool, const server_rec *server, const char *nam
     const ap_directive_t *found = last_of(mtls_tree_section_of(server), name);
     if (found == NULL)
         found = last_of(ap_conftree, name);
-    return found != NULL ? mtls_tree_word(pool, found) : NULL;
+    if (found == NULL)
+        return NULL;
+    const char *words = found->args;
+    char *text = ap_getword_conf(pool, &words);
+    while (*words != '\0') /* "leaf no_crl_for_cert_ok" */
+        text = apr_pstrcat(pool, text, " ", ap_getword_conf(pool, &words), NULL);
+    return text;
 }
 
 char *mtls_tree_word(apr_pool_t *pool, const ap_directive_t *directive) {

@@ -59,6 +59,21 @@ static bool add_settings(EVP_MD_CTX *sum, apr_pool_t *pool, const server_rec *se
     return added;
 }
 
+/* OpenSSL's own commands for authorities that are looked up when a client comes: their store is
+ * empty before. Those of the main server hold in a virtual host too. */
+static bool add_commands(EVP_MD_CTX *sum, apr_pool_t *pool, const ap_directive_t *directive) {
+    bool added = true;
+    for (; directive != NULL; directive = directive->next) {
+        if (!mtls_tree_is(directive, "SSLOpenSSLConfCmd"))
+            continue;
+        const char *words = directive->args;
+        const char *command = ap_getword_conf(pool, &words);
+        if (strcasecmp(command, "VerifyCAPath") == 0 || strcasecmp(command, "VerifyCAStore") == 0)
+            added = added && add(sum, words, strlen(words));
+    }
+    return added;
+}
+
 enum { SHA256_BYTES = 32, OBJECT_BYTES = 1 + SHA256_BYTES };
 
 static int by_bytes(const void *left, const void *right) {
@@ -122,8 +137,9 @@ static bool digest_of(const server_rec *server, apr_pool_t *pool, SSL_CTX *ctx,
     EVP_MD_CTX *sum = EVP_MD_CTX_new();
     bool has_directory = mtls_tree_said(pool, server, "SSLCACertificatePath") != NULL;
     bool done = sum != NULL && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 &&
-                add_settings(sum, pool, server) && add_context(sum, pool, ctx) &&
-                (!has_directory || add_names(sum, ctx)) &&
+                add_settings(sum, pool, server) && add_commands(sum, pool, ap_conftree) &&
+                add_commands(sum, pool, mtls_tree_section_of(server)) &&
+                add_context(sum, pool, ctx) && (!has_directory || add_names(sum, ctx)) &&
                 EVP_DigestFinal_ex(sum, digest, NULL) == 1;
     EVP_MD_CTX_free(sum);
     return done;

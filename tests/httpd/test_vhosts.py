@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 
-from harness import client, main, test, test_each
+from harness import client, main, test, test_each, vhost
 from policies import allow, document, guarded, mtls_server, pki, policy, reasons
 
 POLICIES = ('strict', 'secure', 'authonly', 'insecure')  # of SSLVHostSNIPolicy
@@ -18,6 +18,11 @@ SHOW = '''
   Header always set X-Reason "%{MTLS_REASON}e"
   Header always set X-Decision "%{MTLS_DECISION}e"
   Header always set X-Who "%{MTLS_IDENTITY}e"
+'''
+OPEN = '''
+  <Location "/">
+    Require all granted
+  </Location>
 '''
 KEY = 'SSLSessionTicketKeyFile "${DIR}/ticket-key"\n'
 
@@ -82,6 +87,7 @@ def differing():
         'other-cas': authorities('only-other.pem', 'other'), 'fewer-cas': authorities('fewer.pem', 'corp', 'other'),
         'more-cas': authorities('more.pem', 'corp', 'other', 'partner', 'stray'),
         'directory': changed(file, f'SSLCACertificatePath "{directory()}"'),
+        'command': said(f'SSLOpenSSLConfCmd VerifyCAPath "{directory()}"'),
         'directory-too': said(f'SSLCACertificatePath "{directory()}"'),
         'verify-none': changed('SSLVerifyClient optional', 'SSLVerifyClient none'),
         'verify-require': changed('SSLVerifyClient optional', 'SSLVerifyClient require'),
@@ -89,6 +95,7 @@ def differing():
         'less-depth': changed('SSLVerifyDepth 5', 'SSLVerifyDepth 4'),
         'default-depth': changed('SSLVerifyDepth 5', ''),
         'crl': said(f'SSLCARevocationFile "{crl}"'), 'crl-check': said(f'SSLCARevocationFile "{crl}"\n  {CHECKED}'),
+        'crl-must': said(f'SSLCARevocationFile "{crl}"\n  SSLCARevocationCheck leaf'),
         'ocsp': said('SSLOCSPEnable leaf'),
         'reporting': changed('trusted.pem"', 'fewer.pem"\n  MtlsPolicyMode report'),
         'depth': changed('SSLVerifyDepth 5', 'SSLVerifyDepth 6'),  # the last: then mod_ssl finds 5 too little, once
@@ -125,6 +132,8 @@ def server(value):
     path = policy('vhosts', made)
     config = f'SSLVHostSNIPolicy {value}\nKeepAliveTimeout 60\n' + KEY + guarded(path, SHOW + '  ServerAlias alias.example\n', name=host('base'))
     config += ''.join(make(host(name), path) for name, make in [*alike().items(), *differing().items()])
+    for name, file in ('open', 'trusted.pem'), ('open-too', 'fewer.pem'):
+        config += vhost(pki(), OPEN, host(name), ca=file, cert='hosts')
     running = mtls_server(config, ['headers'], ['orders/7', 'health'])
     with_key(running).expect('AH02032|AH02033')  # httpd has its own opinion of such requests
     # and asks again for a certificate
@@ -140,7 +149,7 @@ SHOWN = ('X-Reason', 'X-Decision', 'X-Who')
 PATHS = ('/orders/7', '/health', '/nowhere')
 NEW = [(http, tls) for http in ('1.1', '2') for tls in ('1.2', '1.3')]
 ASKED_AGAIN = ('verify-none', 'verify-require', 'less-depth', 'default-depth')  # mod_ssl itself wants another handshake then, once
-CLIENTS = {'other-cas': ['auditor'], 'default-depth': ['auditor'], 'verify-none': [None], 'ocsp': [None]}  # who gets there at all
+CLIENTS = {'other-cas': ['auditor'], 'default-depth': ['auditor'], 'crl-must': ['direct'], 'verify-none': [None], 'ocsp': [None]}  # who gets there at all
 
 
 def asked_of(names, http, paths=PATHS):
@@ -182,6 +191,11 @@ def trap_25_who_is_verified_otherwise_is_misdirected(http, tls):
             continue  # mod_ssl wants another handshake
         for who in CLIENTS.get(name, ['billing']):
             all_misdirected(*play('insecure', name, who, http, tls, asked_of(['base'], http)))
+    # of an authority without a revocation list, which is fine at one of the two
+    all_misdirected(*play('insecure', 'crl-check', 'auditor', http, tls, asked_of(['crl-must'], http)))
+    # a host without a policy may shake hands as well
+    all_misdirected(*play('insecure', 'open-too', 'billing', http, tls, asked_of(['base', 'same'], http)))
+    assert play('insecure', 'open', 'billing', http, tls, asked_of(['base', 'fewer-cas', 'open-too'], http, ['/orders/7']))[0].statuses == [200, 421, 200]
     result, why = play('insecure', 'base', 'billing', http, tls, asked_of(['base', 'fewer-cas', 'base', 'crl', 'same'], http, ['/orders/7']))
     assert result.statuses == [200, 421, 200, 421, 200] and why == ['vhost-mismatch'] * 2, result
 
