@@ -75,7 +75,7 @@ typedef struct mtls_server_config {
     const char *environment;   /* the one that its policy must be for; NULL: any */
     int resumption;            /* MtlsResumption: MTLS_UNSET, 0 or 1 */
     const mtls_policy *policy; /* NULL: none is set */
-    const mtls_trust *trust;   /* what clients are verified against; NULL: not known, or no TLS */
+    const mtls_trust *trust;   /* what clients are verified against; NULL: no TLS */
     bool enforces;             /* some section of this server requires an identity */
     bool has_neighbours;       /* a connection may be made for others, which verify otherwise */
     bool answers_early;        /* it may answer what no provider can: 421, 503 */
@@ -113,6 +113,8 @@ const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
 /* --- what the configuration says (tree.c, cache.c, replaced.c) --------------------------------- */
 
 bool mtls_tree_is(const ap_directive_t *directive, const char *name);
+/* Is there a section that this server was made of, if it is a virtual host? */
+bool mtls_tree_knows(const server_rec *server);
 /* The first directive within a virtual host; NULL for the main server. */
 const ap_directive_t *mtls_tree_section_of(const server_rec *server);
 /* The first word of a directive, or of a section. */
@@ -197,8 +199,8 @@ void mtls_evidence_begin(SSL *ssl, bool resumption);
  */
 
 void mtls_trust_reset(apr_pool_t *pool);
-/* Note what a context of this server verifies clients against; both are complete. NULL, with a line
- * in the log, when that cannot be found out. `pool` is the configuration's. */
+/* Note what a context of this server verifies clients against; both are complete. One like no other,
+ * with a line in the log, when that cannot be found out. `pool` is the configuration's. */
 const mtls_trust *mtls_trust_note(const server_rec *server, apr_pool_t *pool, SSL_CTX *ctx);
 /* What the handshake of this connection was made with; NULL when nobody noted it. */
 const mtls_trust *mtls_trust_of(const SSL *ssl);

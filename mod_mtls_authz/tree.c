@@ -10,13 +10,22 @@ bool mtls_tree_is(const ap_directive_t *directive, const char *name) {
     return strcasecmp(directive->directive, name) == 0;
 }
 
-const ap_directive_t *mtls_tree_section_of(const server_rec *server) {
+static const ap_directive_t *host_of(const server_rec *server) {
     for (const ap_directive_t *at = ap_conftree; server->is_virtual && at != NULL; at = at->next)
         if (mtls_tree_is(at, "<VirtualHost") && server->defn_name != NULL &&
             at->line_num == (int)server->defn_line_number &&
             strcmp(at->filename, server->defn_name) == 0)
-            return at->first_child;
+            return at;
     return NULL;
+}
+
+bool mtls_tree_knows(const server_rec *server) {
+    return !server->is_virtual || host_of(server) != NULL;
+}
+
+const ap_directive_t *mtls_tree_section_of(const server_rec *server) {
+    const ap_directive_t *host = host_of(server);
+    return host != NULL ? host->first_child : NULL;
 }
 
 static const ap_directive_t *last_of(const ap_directive_t *directive, const char *name) {

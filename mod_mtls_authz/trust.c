@@ -136,11 +136,11 @@ static bool digest_of(const server_rec *server, apr_pool_t *pool, SSL_CTX *ctx,
                       uint8_t digest[MTLS_TRUST_BYTES]) {
     EVP_MD_CTX *sum = EVP_MD_CTX_new();
     bool has_directory = mtls_tree_said(pool, server, "SSLCACertificatePath") != NULL;
-    bool done = sum != NULL && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 &&
-                add_settings(sum, pool, server) && add_commands(sum, pool, ap_conftree) &&
-                add_commands(sum, pool, mtls_tree_section_of(server)) &&
-                add_context(sum, pool, ctx) && (!has_directory || add_names(sum, ctx)) &&
-                EVP_DigestFinal_ex(sum, digest, NULL) == 1;
+    bool done =
+        mtls_tree_knows(server) && sum != NULL && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 &&
+        add_settings(sum, pool, server) && add_commands(sum, pool, ap_conftree) &&
+        add_commands(sum, pool, mtls_tree_section_of(server)) && add_context(sum, pool, ctx) &&
+        (!has_directory || add_names(sum, ctx)) && EVP_DigestFinal_ex(sum, digest, NULL) == 1;
     EVP_MD_CTX_free(sum);
     return done;
 }
@@ -154,9 +154,11 @@ const mtls_trust *mtls_trust_note(const server_rec *server, apr_pool_t *pool, SS
     mtls_trust *trust = apr_pcalloc(pool, sizeof *trust);
     if (!digest_of(server, pool, ctx, trust->digest)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
-                     "MTLS0009: what this server verifies clients against cannot be read: it "
-                     "answers vhost-mismatch, and nothing is resumed; free memory and restart");
-        return NULL;
+                     "MTLS0009: what %s verifies clients against cannot be read: it resumes "
+                     "nothing and, beside other virtual hosts, answers vhost-mismatch; restart it "
+                     "with more memory",
+                     server->server_hostname != NULL ? server->server_hostname : "this server");
+        return trust; /* like no other */
     }
     mtls_trust *same = apr_hash_get(by_digest, trust->digest, MTLS_TRUST_BYTES);
     if (same == NULL)

@@ -100,6 +100,18 @@ def trap_23_escaped_semicolons_too():
 
 
 @test
+def trap_23_parameters_that_leave_a_dot_or_nothing():
+    """To a route that expects parameters these are other paths for a server that cuts them off."""
+    made = document(paths=('/p/**',))
+    made['routes']['order']['expects'] = ['parameters']
+    with mtls_server(guarded(policy('leaves', made)), files=['p/x']) as server:
+        for target, reason in (('/p/.;v/x', 'ambiguous-path'), ('/p/;v/x', 'ambiguous-path'), ('/p/%2e%3b/x', 'ambiguous-path'), ('/p/a;v/x', None)):
+            mark = server.mark()
+            assert client(server, pki()['billing'], requests=[target]).status == (403 if reason else 404), target
+            assert reasons(server, mark) == ([reason] if reason else []), target
+
+
+@test
 def trap_22_nothing_slips_through_by_combination():
     with Backend() as backend, targets_server(backend) as server:
         requests = [('GET', target) for target in systematic()]
