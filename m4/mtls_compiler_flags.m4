@@ -21,7 +21,9 @@ AC_DEFUN([MTLS_COMPILER_FLAGS],[
     [SANITIZE_FLAGS="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer -fno-sanitize-recover=all"],
     [m4_foreach_w([mtls_flag],[-fno-semantic-interposition -fstack-protector-strong -fstack-clash-protection -fcf-protection
        -ftrivial-auto-var-init=zero],[MTLS_ADD_FLAG([HARDEN_CFLAGS],m4_defn([mtls_flag]))])
-     HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
+     # a distribution's own level stays, which may be a higher one
+     AS_CASE(["$CPPFLAGS $CFLAGS"],[*_FORTIFY_SOURCE*],[],
+       [HARDEN_CFLAGS="$HARDEN_CFLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
      MTLS_ADD_FLAG([LTO_CFLAGS],[-flto=auto -ffat-lto-objects])
      AS_IF([test "x$LTO_CFLAGS" != x],[NO_LTO_LDFLAGS=-fno-lto])
      HARDEN_LDFLAGS="-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"])
