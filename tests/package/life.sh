@@ -23,6 +23,12 @@ is_version() { dpkg-query -W -f '${Version}\n' $packages | sort -u | grep -x "$1
 is_another() { [ "$(server)" != "$1" ]; }
 runs_what_is_installed() { grep mod_mtls_authz.so "/proc/$(server)/maps" && not grep -q 'mod_mtls_authz.so (deleted)' "/proc/$(server)/maps"; }
 is_edited() { grep -q '^# edited$' /etc/apache2/mods-available/mtls_authz.conf; }
+pages_are_there() {
+  for page in $(grep -o '/usr/share/doc/[^ ;]*\.md' /etc/apache2/mods-available/mtls_authz.conf); do
+    [ -f "$page" ] && [ -f "${page%/*}/WHY-DENIED.md" ] && found=$page || return 1
+  done
+  [ -n "$found" ]
+}
 same_as_before() { list | diff /try/before -; }
 
 installed() {
@@ -31,6 +37,7 @@ installed() {
   check "the module is not enabled by that" not enabled
   check "nor is mod_ssl, which would open a port" not a2query -q -m ssl
   check "and apache2 is content" apache2ctl configtest
+  check "the pages that its file names are there" pages_are_there
 }
 
 upgraded() {
