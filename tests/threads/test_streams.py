@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / 'httpd'), str(TESTS / 'mutants')]
+sys.path[:0] = [str(TESTS), str(TESTS / 'httpd'), str(TESTS / 'mutants')]
+import building  # noqa: E402
 import run as mutants  # noqa: E402
 from harness import Skip, main, test, test_each  # noqa: E402
 from policies import allow, document, pki, policy  # noqa: E402
@@ -31,7 +32,7 @@ def workshop():
 
 
 def compiler(tree):
-    return [*mutants.compiler(), '-fsanitize=thread', '-fno-omit-frame-pointer', f'-I{tree}/libmtlspolicy/runtime',
+    return [*building.command(), '-fsanitize=thread', '-fno-omit-frame-pointer', f'-I{tree}/libmtlspolicy/runtime',
             f'-I{tree}/mod_mtls_authz']
 
 
@@ -40,7 +41,7 @@ def way_to_run():
     """How a program with ThreadSanitizer runs here."""
     place = workshop()[1]
     (place / 'empty.c').write_text('int main(void) { return 0; }\n')
-    built = subprocess.run([*mutants.compiler()[:1], '-fsanitize=thread', 'empty.c', '-o', 'empty'], cwd=place, capture_output=True, check=False)
+    built = subprocess.run([building.compiler(), '-fsanitize=thread', 'empty.c', '-o', 'empty'], cwd=place, capture_output=True, check=False)
     for way in WAYS if built.returncode == 0 else ():
         if way and not shutil.which(way[0]):
             continue
@@ -55,7 +56,7 @@ def engine():
     place = workshop()[1] / 'engine'
     place.mkdir()
     files = sorted(str(path) for path in TREE.glob('libmtlspolicy/runtime/*/*.c'))
-    mutants.run([*compiler(TREE), '-c', *files], 'the library does not build', cwd=place)
+    building.run([*compiler(TREE), '-c', *files], 'the library does not build', cwd=place)
     return sorted(str(path) for path in place.glob('*.o'))
 
 
@@ -64,8 +65,8 @@ def build(tree):
     program = tempfile.mktemp(dir=workshop()[1])
     files = [str(tree / 'mod_mtls_authz' / name) for name in ('connection.c', 'evidence.c')]
     libraries = ['-lssl', '-lcrypto', '-lapr-1', '-lpthread']
-    mutants.run([*compiler(tree), str(TESTS / 'threads/streams.c'), *files, *engine(), '-o', program, *libraries],
-                'the streams do not build', cwd=tree)
+    building.run([*compiler(tree), str(TESTS / 'threads/streams.c'), *files, *engine(), '-o', program, *libraries],
+                 'the streams do not build', cwd=tree)
     return program
 
 
