@@ -19,8 +19,7 @@ def compiler():
     return os.environ.get('CC') or 'gcc'
 
 
-def command():
-    """A compiler with the flags that any of the sources needs, as words; run it in the tree."""
+def compile_command():
     flags = ['-std=gnu17', '-D_GNU_SOURCE', '-O1', '-g', '-fPIC', '-w', '-DPACKAGE_VERSION="0"', '-Ilibmtlspolicy/runtime',
              '-Ilibmtlspolicy/authoring', '-Imod_mtls_authz', '-Ipolicy-tool']
     include = _output_of(os.environ.get('APXS') or 'apxs', '-q', 'INCLUDEDIR')
@@ -42,12 +41,12 @@ def build_module(tree, target, *flags):
     sources = _sources(tree, 'libmtlspolicy/runtime/*/*.c', 'mod_mtls_authz/*.c')
     halves = [(f'{target}.{i}.o', sources[i::2]) for i in range(2)]
     what = 'the module does not build'
-    partial = [*command(), *flags, '-r', '-nostdlib']
+    command = [*compile_command(), *flags, '-r', '-nostdlib']
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda half: run([*partial, *half[1], '-o', half[0]], what, cwd=tree), halves))
+        list(pool.map(lambda half: run([*command, *half[1], '-o', half[0]], what, cwd=tree), halves))
     run([compiler(), *flags, '-shared', *(name for name, _ in halves), '-o', str(target), '-lssl', '-lcrypto'], what)
 
 
 def build_tool(tree, target):
     sources = _sources(tree, 'libmtlspolicy/*/*/*.c', 'policy-tool/*.c')
-    run([*command(), *sources, '-o', str(target), '-lcrypto', '-lyajl', '-lapr-1'], 'the tool does not build', cwd=tree)
+    run([*compile_command(), *sources, '-o', str(target), '-lcrypto', '-lyajl', '-lapr-1'], 'the tool does not build', cwd=tree)

@@ -311,7 +311,6 @@ def trap_25_other_tls_settings_are_another_matter():
 
 
 @test
-@test
 def trap_06_plain_http_has_no_client():
     config = f'''
 <VirtualHost 127.0.0.1:${{PORT}}>

@@ -15,8 +15,8 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / 'httpd'), str(TESTS / 'mutants')]
-import building  # noqa: E402
 import run as mutants  # noqa: E402
+from building import compile_command, compiler, run  # noqa: E402
 from harness import Skip, main, test, test_each  # noqa: E402
 from policies import allow, document, pki, policy  # noqa: E402
 
@@ -31,8 +31,8 @@ def workshop():
     return directory, Path(directory.name)
 
 
-def compiler(tree):
-    return [*building.command(), '-fsanitize=thread', '-fno-omit-frame-pointer', f'-I{tree}/libmtlspolicy/runtime',
+def compile_for(tree):
+    return [*compile_command(), '-fsanitize=thread', '-fno-omit-frame-pointer', f'-I{tree}/libmtlspolicy/runtime',
             f'-I{tree}/mod_mtls_authz']
 
 
@@ -41,7 +41,7 @@ def way_to_run():
     """How a program with ThreadSanitizer runs here."""
     place = workshop()[1]
     (place / 'empty.c').write_text('int main(void) { return 0; }\n')
-    built = subprocess.run([building.compiler(), '-fsanitize=thread', 'empty.c', '-o', 'empty'], cwd=place, capture_output=True, check=False)
+    built = subprocess.run([compiler(), '-fsanitize=thread', 'empty.c', '-o', 'empty'], cwd=place, capture_output=True, check=False)
     for way in WAYS if built.returncode == 0 else ():
         if way and not shutil.which(way[0]):
             continue
@@ -56,7 +56,7 @@ def engine():
     place = workshop()[1] / 'engine'
     place.mkdir()
     files = sorted(str(path) for path in TREE.glob('libmtlspolicy/runtime/*/*.c'))
-    building.run([*compiler(TREE), '-c', *files], 'the library does not build', cwd=place)
+    run([*compile_for(TREE), '-c', *files], 'the library does not build', cwd=place)
     return sorted(str(path) for path in place.glob('*.o'))
 
 
@@ -65,8 +65,8 @@ def build(tree):
     program = tempfile.mktemp(dir=workshop()[1])
     files = [str(tree / 'mod_mtls_authz' / name) for name in ('connection.c', 'evidence.c')]
     libraries = ['-lssl', '-lcrypto', '-lapr-1', '-lpthread']
-    building.run([*compiler(tree), str(TESTS / 'threads/streams.c'), *files, *engine(), '-o', program, *libraries],
-                 'the streams do not build', cwd=tree)
+    run([*compile_for(tree), str(TESTS / 'threads/streams.c'), *files, *engine(), '-o', program, *libraries],
+        'the streams do not build', cwd=tree)
     return program
 
 
