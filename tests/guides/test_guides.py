@@ -149,6 +149,16 @@ def test_words_with_hyphens_stand_in_the_reference_or_on_the_page():
 
 
 @test
+def test_sites_turn_trace_off():
+    """It is refused where the policy is enforced; elsewhere nothing else should answer it either."""
+    sites = {f'{path.name}:{block.line}': block.text for path in GUIDES for block in parse(path.read_text()) if 'SSLEngine on' in block.text}
+    sites |= {name: (TOP / name).read_text() for name in ('docs/DIRECTIVES.md', 'docs/demo/demo.sh', 'packaging/debian/mtls_authz.conf')}
+    assert len(sites) >= 9, sites.keys()
+    for name, text in sites.items():
+        assert re.search('^#? +TraceEnable off$', text, re.M), name
+
+
+@test
 def test_links_lead_somewhere():
     for page, target in words(r'\]\(([^)#]+)\)'):
         assert (page.parent / target).is_file(), (page.name, target)

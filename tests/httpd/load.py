@@ -96,10 +96,10 @@ class Load:
         """How many requests the server has done so far."""
         return self._log.read_bytes().count(b'\n') if self._log.exists() else 0
 
-    def wait_for(self, more):
-        """Waits until so many more are done."""
-        wanted = self.answered() + more
-        wait_until(lambda: self.faults or self.answered() >= wanted, 60, f'{more} more requests')
+    def wait_for(self, more, seconds=0):
+        """Waits until so many more are done, and so long since the beginning."""
+        wanted, end = self.answered() + more, self._begun + seconds
+        wait_until(lambda: self.faults or (time.monotonic() >= end and self.answered() >= wanted), 60, f'{more} more requests')
         assert not self.faults, self.faults
 
     def __enter__(self):

@@ -34,6 +34,11 @@ GOING_ON = '''
     RewriteRule "^a\\.txt$" "/secret.txt"
     RewriteRule "^same\\.txt$" "secret.txt"
     RewriteRule "^fine\\.txt$" "/fine.txt"
+    RewriteRule "^pt\\.txt$" "/secret.txt" [PT]
+    RewriteRule "^pt-fine\\.txt$" "/fine.txt" [PT]
+  </Directory>
+  <Directory "${DIR}/htdocs/by-htaccess">
+    AllowOverride All
   </Directory>
   <Directory "${DIR}/htdocs/index">
     DirectoryIndex secret-index.html
@@ -46,6 +51,9 @@ GOING_ON = '''
   </Directory>
   <Directory "${DIR}/htdocs/fall">
     FallbackResource /secret.txt
+  </Directory>
+  <Directory "${DIR}/htdocs/fall-fine">
+    FallbackResource /fine.txt
   </Directory>
   <Directory "${DIR}/htdocs/errors">
     ErrorDocument 404 /secret.txt
@@ -60,10 +68,11 @@ GOING_ON = '''
   </FilesMatch>
 '''
 SIDES = ['/pt.txt', '/pt-fine.txt', '/mapped.txt', '/mapped-too.txt', '/alias.txt', '/perdir/a.txt', '/perdir/same.txt',
-         '/perdir/fine.txt', '/index/', '/second/', '/second/not-there.html', '/fall/x', '/errors/missing',
+         '/perdir/fine.txt', '/perdir/pt.txt', '/perdir/pt-fine.txt', '/index/', '/second/', '/second/not-there.html', '/fall/x', '/fall-fine/x', '/errors/missing',
          '/fine-errors/missing', '/fine.txt', '/virtual.shtml', '/file.shtml', '/fine.shtml', '/sizes.shtml', '/negotiated',
-         '/chosen', '/chosen.txt', '/cgi/secret', '/cgi/fine']
-FILES = ['secret.txt', 'dark.txt', 'fine.txt', 'perdir/secret.txt', 'index/secret-index.html', 'second/secret-1.html', 'fall/here',
+         '/chosen', '/chosen.txt', '/cgi/secret', '/cgi/fine', '/by-htaccess/a.txt', '/by-htaccess/fine.txt', '/by-htaccess/pt.txt',
+         '/by-htaccess/missing', '/by-htaccess/']
+FILES = ['secret.txt', 'dark.txt', 'fine.txt', 'perdir/secret.txt', 'index/secret-index.html', 'second/secret-1.html', 'fall/here', 'fall-fine/here',
          'errors/here', 'fine-errors/here', 'post/page.html', 'negotiated.txt', 'chosen.txt']
 
 LOOKUPS = ''.join(f'[<!--#fsize virtual="/fine.txt{pad}" -->][<!--#fsize virtual="/dark.txt" -->]'
@@ -86,9 +95,12 @@ BETWEEN_PATHS = [
     refused('/perdir/a.txt'),
     refused('/perdir/same.txt'),
     served('/perdir/fine.txt', b'fine.txt\n'),
+    refused('/perdir/pt.txt'),
+    served('/perdir/pt-fine.txt', b'fine.txt\n'),
     refused('/index/', BY_A_LOOKUP),
     refused('/second/', BY_A_LOOKUP),
     refused('/fall/x', BY_A_LOOKUP),
+    served('/fall-fine/x', b'fine.txt\n'),
     Row('/errors/missing', 404),                       # the page is refused, the request is not
     refused('/errors/unknown'),
     Row('/fine-errors/missing', 404, b'fine.txt\n'),
@@ -108,6 +120,11 @@ BETWEEN_PATHS = [
     served('/cgi/fine', b'fine.txt\n'),
     refused('POST /post/', 'method-not-on-route', headers={'Content-Length': '0'}),
     served('/post/', b'post/page.html\n'),
+    refused('/by-htaccess/a.txt'),
+    refused('/by-htaccess/pt.txt'),
+    served('/by-htaccess/fine.txt', b'fine.txt\n'),
+    refused('/by-htaccess/', BY_A_LOOKUP),
+    Row('/by-htaccess/missing', 404),
 ]
 
 # ---------------------------------------------------------------- handlers, type maps, error pages, mappings
@@ -143,7 +160,15 @@ SIDES += ['/map.var', '/map-fine.var', '/x.dark', '/x.bright', '/match/fine.txt'
 PUTS = ['/put/x', '/put-fine/x']
 FILES += ['x.dark', 'x.bright', 'put/x', 'put-fine/x', 'users/joe/pages/fine.txt', 'users/joe/pages/secret.txt', 'spelt/fine.txt',
           'spelt/secret.txt', 'spelt/opened/secret.txt', 'told/here']
-TEXTS = {'map.var': 'URI: secret.txt\nContent-Type: text/plain\n', 'map-fine.var': 'URI: fine.txt\nContent-Type: text/plain\n'}
+OF_A_USER = '''RewriteEngine on
+RewriteRule "^a\\.txt$" "/secret.txt"
+RewriteRule "^pt\\.txt$" "/secret.txt" [PT]
+RewriteRule "^fine\\.txt$" "/fine.txt"
+DirectoryIndex secret-index.html
+ErrorDocument 404 /secret.txt
+'''
+FILES += ['by-htaccess/secret-index.html']
+TEXTS = {'by-htaccess/.htaccess': OF_A_USER, 'map.var': 'URI: secret.txt\nContent-Type: text/plain\n', 'map-fine.var': 'URI: fine.txt\nContent-Type: text/plain\n'}
 
 
 def told(page, path='/told/missing'):

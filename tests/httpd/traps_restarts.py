@@ -36,12 +36,13 @@ RESUMED = 'resuming normal operations'
 
 @test
 def restarts_under_load_fail_no_request():
+    """20 of them in 20 seconds or more, with 500 requests or more in each second that it takes at least."""
     path, files = pki().path('loaded.mtlsp'), turns()
     install(path, files['A'])
     with mtls_server(configuration(path), ['headers'], FILES) as server:
         with Load(server) as load:
             for turn in range(20):
-                load.wait_for(500)
+                load.wait_for(500, seconds=turn + 1)
                 name = 'BA'[turn % 2]
                 install(path, files[name])
                 server.graceful()

@@ -20,6 +20,9 @@ REFUSED = [
     b'/api/public/..;/admin', b'/api/public;x=1/y', b'/api/public/a;b', b'/api/public/a%0d', b'/api/public/a%0a', b'/%zz',
     b'/../x', b'//api/public/x', b'/api/public//x', b'/api/public/%252e%252e/admin', b'/api/public/%2e%2e/admin',
     b'/api/public/%c0%ae%c0%ae/admin', b'/api/public/%u002e%u002e/admin', b'/api/public/x#/../admin', b'/API/public/x',
+    b'/api/public/%ff', b'/api/public/%C3', b'/api/public/%ed%a0%80', b'/api/public/%f4%90%80%80', b'/api/public/%e0%80%af/x',
+    b'/api/public/\xc3\xa9', b'/api/public/\x80', b'/api/public/a%7f', b'/api/public/a%1bb', b'/api/public/a%09', b'/api/public/%2',
+    b'/api/public/%', b'/api/public/%C2%80', b'/api/public/%2541', b'/api/public/%25%34%31', b'/api/public/a%23%00',
     b'/api/admin', b'/api/admin/x', b'/api/public.', b'/api/publicx', b'/api', b'/', b'*', b'api/public/x',
 ]
 SEPARATORS = [b'/', b'%2f', b'%2F', b'\\', b'%5c', b'//', b'/./', b';/', b';a=/', b'%00/', b'%0d', b'%3b/', b'%3f/', b'%23/', b'%252f',
