@@ -26,3 +26,26 @@ finish() {
   echo "1..$number"
   [ "$failures" -eq 0 ]
 }
+
+# --- tables that name tests: number, claim, tests, each test as `FILE: a part of its text` ------
+
+# named_tests TABLE ROWS: number, file and text of each test of the rows whose number matches ROWS, one a line, with tabs
+# between; "-" where a row names no test
+named_tests() {
+  awk -F '|' -v rows="$2" '$2 ~ rows {
+    number = $2; gsub(/ /, "", number)
+    parts = split($4, part, "`")
+    if (parts < 3) print number "\t-\t-"
+    for (i = 2; i < parts; i += 2) {
+      colon = index(part[i], ": ")
+      print number "\t" (colon ? substr(part[i], 1, colon - 1) : "-") "\t" (colon ? substr(part[i], colon + 2) : "-")
+    } }' "$1"
+}
+
+# missing_tests: which of them are not there, read from standard input
+missing_tests() {
+  while IFS="$(printf '\t')" read -r row file text; do
+    [ -f "tests/$file" ] || { echo "$row: no file tests/$file"; continue; }
+    grep -qF -e "$text" "tests/$file" || echo "$row: tests/$file has no \"$text\""
+  done
+}

@@ -4,15 +4,7 @@
 . "$(dirname "$0")/guard.sh"
 
 table=tests/sentences.md
-# number, then file and text of each test, one a line, with tabs between; "-" where a row names no test
-named=$(awk -F '|' '/^\| [0-9]/ {
-    number = $2; gsub(/ /, "", number)
-    parts = split($NF == "" ? $(NF - 1) : $NF, part, "`")
-    if (parts < 3) print number "\t-\t-"
-    for (i = 2; i < parts; i += 2) {
-      colon = index(part[i], ": ")
-      print number "\t" (colon ? substr(part[i], 1, colon - 1) : "-") "\t" (colon ? substr(part[i], colon + 2) : "-")
-    } }' "$table")
+named=$(named_tests "$table" '^ [0-9]')
 some "sentences" "$(grep -cE '^\| [0-9]' "$table")"
 
 report "every row is a number, a claim and its tests" \
@@ -38,9 +30,5 @@ report "every section is there" \
     case " $sections" in *" $section "*) ;; *) echo "no sentence of $section" ;; esac
   done)"
 
-tab=$(printf '\t')
-report "every test is there" "$(echo "$named" | while IFS="$tab" read -r sentence file text; do
-  [ -f "tests/$file" ] || { echo "$sentence: no file tests/$file"; continue; }
-  grep -qF -e "$text" "tests/$file" || echo "$sentence: tests/$file has no \"$text\""
-done)"
+report "every test is there" "$(echo "$named" | missing_tests)"
 finish
