@@ -230,7 +230,7 @@ def started(config, modules, *folders):
     finally:
         server.stop()
     server.remove()
-    return names, [re.sub(r'\d{4,}', 'N', name) for name in files], shared
+    return names, [re.sub(r'\d+', 'N', name) for name in files], shared
 
 
 @test
