@@ -449,7 +449,7 @@ static void test_literals_that_multiply(void **state) {
         int each;
     } rows[] = {{1, 1100, 130}, {2, 1100, 66}};
     (void)state;
-    for (size_t i = 0; i < (support_is_slow() ? 1 : COUNT_OF(rows)); i++) {
+    for (size_t i = 0; i < COUNT_OF(rows) && !support_is_slow(); i++) {
         mpol_diagnostics *found =
             build(TEXT("%s," ROUTE("a", "\"h1\"", "\"GET\"", "\"/short\""),
                        long_routes(rows[i].routes, rows[i].hosts, rows[i].each)));
