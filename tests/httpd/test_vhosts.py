@@ -304,7 +304,10 @@ def written(path, macro):
     two = guarded(path, SHOW, name='two.example').replace('127.0.0.1:${PORT}', '127.0.0.1:${PORT} 127.0.0.2:${PORT}')
     inside = f'<IfDefine PORT>\n<IfModule ssl_module>\nSSLCARevocationFile "{revocation_list()}"\n{CHECKED}\n</IfModule>\n</IfDefine>\n'
     crl = guarded(path, SHOW + inside, name='deep.example')
-    return f'Include "{macro}"\n{bare}{two}{crl}', {'m-depth', 'm-cas', 'deep', 'm-twins', 'm-twins-too'}
+    template = macro.with_name('template.conf')
+    template.write_text(guarded(path, SHOW, name='${NAME}.example').replace('SSLVerifyDepth 5', 'SSLVerifyDepth ${DEPTH}'))
+    read_again = ''.join(f'Define NAME {name}\nDefine DEPTH {depth}\nInclude "{template}"\n' for name, depth in (('t-same', 5), ('t-depth', 6)))
+    return f'Include "{macro}"\n{bare}{two}{crl}{read_again}', {'m-depth', 'm-cas', 'deep', 'm-twins', 'm-twins-too', 't-depth'}
 
 
 @test
@@ -314,7 +317,7 @@ def trap_25_however_the_hosts_are_written():
     pki().add('corp-again', ca=1, cn='corp root')
     pki().bundle('twins.pem', 'corp', 'corp-again', 'other', 'partner')
     pki().bundle('twins-too.pem', 'other', 'corp-again', 'corp', 'partner')
-    names = ['base', 'm-same', 'm-again', 'inherits', 'two', 'm-cas', 'deep', 'm-twins', 'm-twins-too', 'm-depth']
+    names = ['base', 'm-same', 'm-again', 'inherits', 'two', 'm-cas', 'deep', 'm-twins', 'm-twins-too', 't-same', 't-depth', 'm-depth']
     path = policy('vhosts-written', document(hosts=[host(name) for name in names]))
     running = mtls_server('', ['headers', 'macro'], ['orders/7', 'health'])
     text, differ = written(path, running.dir / 'hosts.conf')

@@ -64,13 +64,22 @@ def trap_19_what_was_stored_before_is_asked_about(http):
         assert ask(server, http=http)[2] == 403
 
 
-@test_each(('default', ''), ('on', 'CacheQuickHandler on\n'), ('main server', OFF), ('within a section', ''))
+def read_twice(path):
+    """One file for two hosts, of which only the second has the cache first."""
+    template = Path(pki().path('cached.conf'))
+    template.write_text(guarded(path, 'CacheQuickHandler ${QUICK}\n' + KEEP, name='${NAME}.example'))
+    return ''.join(f'Define NAME {name}\nDefine QUICK {quick}\nInclude "{template}"\n' for name, quick in (('b', 'off'), ('api', 'on')))
+
+
+@test_each(('default', ''), ('on', 'CacheQuickHandler on\n'), ('main server', OFF), ('within a section', ''), ('a file read twice', ''))
 def trap_19_a_cache_that_answers_first_is_refused(name, quick):
     path = policy('cached', document())
     body = quick + KEEP if name != 'within a section' else f'<Location "/orders">\n{KEEP.replace(chr(34) + "/" + chr(34), "")}</Location>\n'
     config = guarded(path, body)
     if name == 'main server':
         config = 'CacheQuickHandler on\n' + KEEP + guarded(path)
+    if name == 'a file read twice':
+        config = read_twice(path)
     server = server_of(config)
     status, said = server.configtest()
     assert status == 1 and 'MTLS0011: virtual host api.example: mod_cache would answer before' in said, said
