@@ -24,3 +24,12 @@ void mtls_note_headers(request_rec *r, mtls_request *kept) {
                       apr_table_get(r->headers_in, "Origin") != NULL &&
                       apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
 }
+
+bool mtls_has_two_hosts(const request_rec *r) {
+    const char *header = apr_table_get(r->headers_in, "Host");
+    if (header == NULL || r->hostname == NULL)
+        return false;
+    size_t len = strlen(r->hostname);
+    header += header[0] == '['; /* of an IPv6 address */
+    return strncasecmp(header, r->hostname, len) != 0 || strchr("]:", header[len]) == NULL;
+}

@@ -40,6 +40,8 @@ mtls_request *mtls_keep(request_rec *r) {
         kept->authorization = apr_table_get(r->headers_in, "Authorization");
     if (!mpol_target_plain(raw, &kept->target))
         mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
+    if (raw.data[0] != '/' && mtls_has_two_hosts(r))
+        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
     ap_set_module_config(r->request_config, &mtls_authz_module, kept);
     return kept;
 }

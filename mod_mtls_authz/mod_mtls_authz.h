@@ -350,6 +350,9 @@ bool mtls_reads_proxy_protocol(const conn_rec *c);
 
 /* Note the headers that matter; `r` is the client's own request, as it was just read. */
 void mtls_note_headers(request_rec *r, mtls_request *kept);
+/* Does the Host header of a target in absolute form name another host than the target? httpd goes by
+ * the target, and with `HttpProtocolOptions Unsafe` it leaves the header to the server behind. */
+bool mtls_has_two_hosts(const request_rec *r);
 
 /* By what the section that `r` is in asks for users. */
 mtls_realm mtls_realm_of(const request_rec *r);

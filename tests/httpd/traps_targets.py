@@ -186,6 +186,25 @@ def trap_24_every_form_of_host():
         assert reasons(server, mark) in (['host-missing'], []), answer
 
 
+@test
+def trap_24_two_hosts_in_one_request():
+    """What the policy decides is the host of the target; without httpd's strictness a backend would be told that of the header."""
+    options = 'HttpProtocolOptions Unsafe\n'
+    with Backend() as backend:
+        body = f'  ServerAlias b.example\n  ProxyPreserveHost On\n  ProxyPass "/" "http://127.0.0.1:{backend.port}/"\n'
+        with mtls_server(options + guarded(policy('hosts', document()), body), ['proxy', 'proxy_http']) as server:
+            for target, host, reason in (
+                    ('https://api.example/orders/7', 'b.example', 'ambiguous-path'), ('https://api.example/orders/7', 'api.example.b', 'ambiguous-path'),
+                    ('https://api.example/orders/7', 'a', 'ambiguous-path'), ('https://API.example/orders/7', 'Api.Example:443', None),
+                    ('https://api.example:99/orders/7', 'api.example', None), ('/orders/7', 'b.example', 'route-unknown'),
+                    ('https://[::1]/health', '[::1]:443', None), ('https://[::1]/health', '[::2]', 'ambiguous-path')):
+                mark = server.mark()
+                raw(server, f'GET {target} HTTP/1.1\r\nHost: {host}\r\n'.encode() + CLOSE)
+                assert reasons(server, mark) == ([reason] if reason else []), (target, host, reasons(server, mark))
+                assert len(backend.requests) == (reason is None), (target, host, backend.requests)
+                backend.clear()
+
+
 @test_each(('1.1',), ('2',))
 def trap_24_hosts_of_a_client(http):
     with mtls_server(guarded(policy('hosts', document())), files=('orders/7', 'health')) as server:
