@@ -4,15 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* Each of these begins with "X-"; one look at each header is all that most requests need. */
+/* Each of these begins with an X; one look at each header is all that most requests need. */
 static bool names_other_method(const char *name) {
-    static const char *const overrides[] = {MPOL_OVERRIDE_HEADERS};
-    if ((name[0] | 0x20) != 'x' || name[1] != '-' || strchr("HMORhmor", name[2]) == NULL)
+    if ((name[0] | 0x20) != 'x')
         return false;
-    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++)
-        if (strcasecmp(name, overrides[i]) == 0)
-            return true;
-    return false;
+    return mpol_is_override_header((mpol_bytes){(const uint8_t *)name, (uint32_t)strlen(name)});
 }
 
 void mtls_note_headers(request_rec *r, mtls_request *kept) {

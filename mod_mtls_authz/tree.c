@@ -10,8 +10,8 @@ bool mtls_tree_is(const ap_directive_t *directive, const char *name) {
     return strcasecmp(directive->directive, name) == 0;
 }
 
-/* A file that is included twice has the same name and lines both times, but is opened anew: the name
- * that httpd keeps is another object then. */
+/* A file that is included twice has the same name and lines both times, but is opened anew: the
+ * name that httpd keeps is another object then. */
 static const ap_directive_t *host_of(const server_rec *server) {
     for (const ap_directive_t *at = ap_conftree; server->is_virtual && at != NULL; at = at->next)
         if (mtls_tree_is(at, "<VirtualHost") && at->filename == server->defn_name &&

@@ -275,7 +275,7 @@ def test_a_request_without_a_host():
 def test_headers():
     asked = (*LARGE, 'GET https://a.example/o/7', '--no-cert')
     assert answer(*asked, '--header', 'Accept: */*', '--header', 'X-Anything:')[0] == 'deny no-certificate'
-    for name in ('X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X-Original-URL', 'X-REWRITE-URL'):
+    for name in ('X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X-Original-URL', 'X-REWRITE-URL', 'X_http_Method-Override'):
         first, found = answer(*asked, '--header', f'{name}: DELETE')
         assert first == 'deny method-override' and found['route'] == 'order' and found['stage'] == 'method', found
     # a route that expects it

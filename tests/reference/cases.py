@@ -11,7 +11,7 @@ from pool import DAY, EAST_ENDS, EPOCH, LEAVES, ODD_NAMED, TENANTS, YEAR
 ADDRESSES = ["10.1.2.3", "10.2.0.1", "192.0.2.255", "198.51.100.1", "::ffff:10.1.2.3",
              "::ffff:192.0.2.9", "2001:db8::7", "2001:db8:0:1::9", "2001:db9::1", "::1"]
 USERS = ["alice", "bob", "Alice", "\u00e9ve"]
-OVERRIDES = ["X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE", "X-Original-URL", "X-Rewrite-URL"]
+OVERRIDES = ["X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE", "X-Original-URL", "X-Rewrite-URL", "X_HTTP-Method_override"]
 PREFLIGHT = (("Origin", "https://shop.example"), ("Access-Control-Request-Method", "PUT"))
 
 

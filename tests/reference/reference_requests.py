@@ -200,7 +200,7 @@ def is_preflight(request) -> bool:
 
 
 def overrides_method(request) -> bool:
-    return bool(OVERRIDES & header_names(request))
+    return bool(OVERRIDES & {name.replace("_", "-") for name in header_names(request)})
 
 
 # --- patterns ------------------------------------------------------------------------------

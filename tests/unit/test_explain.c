@@ -64,7 +64,10 @@ static void test_targets_without_a_host(void **state) {
 }
 
 static void test_headers(void **state) {
-    static const char *const overrides[] = {MPOL_OVERRIDE_HEADERS};
+    static const char *const overrides[] = {"X-HTTP-Method-Override", "x-http-method",
+                                            "X_Method-Override: a", "X-ORIGINAL-URL",
+                                            "x_rewrite_url:"};
+    static const char *const others[] = {"X-HTTP-Method-", "X-HTTP-Methods", "XHTTP-Method", ""};
     mpol_question question = {0};
     (void)state;
     mpol_question_header(&question, "originx: a");
@@ -79,6 +82,9 @@ static void test_headers(void **state) {
         mpol_question_header(&other, overrides[i]);
         assert_true(other.method_override);
     }
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        mpol_question_header(&question, others[i]);
+    assert_false(question.method_override);
 }
 
 static const char *explain(const mpol_image *image, const char *text, const mpol_caller *caller) {

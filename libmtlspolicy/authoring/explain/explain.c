@@ -47,14 +47,12 @@ static bool is_header(const char *header, const char *name) {
 }
 
 void mpol_question_header(mpol_question *question, const char *header) {
-    static const char *const overrides[] = {MPOL_OVERRIDE_HEADERS};
     if (is_header(header, "Origin"))
         question->origin = true;
     if (is_header(header, "Access-Control-Request-Method"))
         question->request_method = true;
-    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++)
-        if (is_header(header, overrides[i]))
-            question->method_override = true;
+    if (mpol_is_override_header(span(header, header + strcspn(header, ":"))))
+        question->method_override = true;
 }
 
 static bool is_preflight(const mpol_question *question) {

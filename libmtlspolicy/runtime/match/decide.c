@@ -15,6 +15,31 @@ const char *mpol_condition_name(mpol_condition condition) {
     return condition_names[condition < MPOL_CONDITION_COUNT ? condition : 0];
 }
 
+/* As gateway interfaces do, which make one variable of all these spellings (RFC 3875
+ * section 4.1.18). */
+static uint8_t as_variable(uint8_t c) {
+    if (c == '-')
+        return '_';
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static bool is_same_variable(mpol_bytes name, const char *other) {
+    uint32_t i = 0;
+    for (; i < name.len; i++)
+        if (other[i] == '\0' || as_variable(name.data[i]) != (uint8_t)other[i])
+            return false;
+    return other[i] == '\0';
+}
+
+bool mpol_is_override_header(mpol_bytes name) {
+    static const char *const overrides[] = {"x_http_method_override", "x_http_method",
+                                            "x_method_override", "x_original_url", "x_rewrite_url"};
+    for (size_t i = 0; i < sizeof overrides / sizeof overrides[0]; i++)
+        if (is_same_variable(name, overrides[i]))
+            return true;
+    return false;
+}
+
 static bool bytes_are(mpol_bytes bytes, const char *text) {
     uint32_t i = 0;
     for (; i < bytes.len; i++)

@@ -9,10 +9,8 @@
 
 #define MPOL_TIME_UNKNOWN INT64_MIN
 
-/* Headers by which some servers take another method or path than the request line's. */
-#define MPOL_OVERRIDE_HEADERS                                                                      \
-    "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL",              \
-        "X-Rewrite-URL"
+/* Is this a header by which some servers take another method or path than the request line's? */
+bool mpol_is_override_header(mpol_bytes name);
 
 /* How a path was come to. */
 typedef enum mpol_arrival {
