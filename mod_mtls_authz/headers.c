@@ -13,8 +13,9 @@ static bool names_other_method(const char *name) {
 
 void mtls_note_headers(request_rec *r, mtls_request *kept) {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    for (int i = 0; i < headers->nelts; i++)
-        if (names_other_method(APR_ARRAY_IDX(headers, i, apr_table_entry_t).key))
+    const apr_table_entry_t *entry = (const apr_table_entry_t *)headers->elts;
+    for (const apr_table_entry_t *end = entry + headers->nelts; entry < end; entry++)
+        if (names_other_method(entry->key))
             kept->method_override = true;
     kept->preflight = r->method_number == M_OPTIONS &&
                       apr_table_get(r->headers_in, "Origin") != NULL &&

@@ -40,10 +40,21 @@ mtls_request *mtls_keep(request_rec *r) {
         kept->authorization = apr_table_get(r->headers_in, "Authorization");
     if (!mpol_target_plain(raw, &kept->target))
         mpol_target_parse(raw, apr_palloc(r->pool, raw.len + 1u), &kept->target);
-    if (raw.data[0] != '/' && mtls_has_two_hosts(r))
-        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
     ap_set_module_config(r->request_config, &mtls_authz_module, kept);
     return kept;
+}
+
+/* httpd writes the path in another way, or takes it for another path, or the target has more than
+ * that. Apart, because most targets have not. */
+__attribute__((noinline)) static void note_other_path(request_rec *r, mtls_request *kept,
+                                                      bool same) {
+    mpol_bytes uri = span(r->uri);
+    if (r->unparsed_uri != NULL && r->unparsed_uri[0] != '/' && mtls_has_two_hosts(r))
+        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
+    kept->path = apr_pstrmemdup(r->pool, r->uri, uri.len); /* r->uri may be changed in place */
+    if (!same && (kept->target.classes & MPOL_PATH_AMBIGUOUS) == 0 &&
+        !mpol_target_same(&kept->target, uri, apr_palloc(r->pool, uri.len + 1u)))
+        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
 }
 
 void mtls_note_path(request_rec *r, mtls_request *kept) {
@@ -55,28 +66,24 @@ void mtls_note_path(request_rec *r, mtls_request *kept) {
     if (policy != NULL && policy->asks_users)
         kept->realm = mtls_realm_of(r);
     kept->path = r->unparsed_uri;
-    if (same && (const char *)path.data == kept->path && kept->path[path.len] == '\0')
-        return;
-    kept->path = apr_pstrmemdup(r->pool, r->uri, uri.len); /* r->uri may be changed in place */
-    if (same)
-        return;
-    /* httpd writes it in another way, or takes it for another path. */
-    if ((kept->target.classes & MPOL_PATH_AMBIGUOUS) == 0 &&
-        !mpol_target_same(&kept->target, uri, apr_palloc(r->pool, uri.len + 1u)))
-        kept->target.classes |= MPOL_PATH_AMBIGUOUS;
+    if (!same || (const char *)path.data != kept->path || kept->path[path.len] != '\0')
+        note_other_path(r, kept, same);
 }
 
 /* No <Location> and no <Directory> holds for what goes through a forward proxy. So everything that
- * does is asked about, where no <Proxy> section says otherwise. */
-static mtls_mode mode_of_forwarded(const mtls_dir_config *config) {
-    return config->mode == MTLS_MODE_UNSET ? MTLS_MODE_ENFORCE : config->mode;
+ * does is asked about, where no <Proxy> section says otherwise. httpd finds those by the text of
+ * the target, and dot segments in it lead out of the section. */
+static mtls_mode mode_of_forwarded(const mtls_dir_config *config, const mtls_request *kept) {
+    if (config->mode == MTLS_MODE_UNSET || (kept->target.classes & MPOL_PATH_DOT_SEGMENTS) != 0)
+        return MTLS_MODE_ENFORCE;
+    return config->mode;
 }
 
 /* The strictest of what the client's own path and the section reached ask for. */
 static mtls_mode mode_of(const request_rec *r, const mtls_request *kept) {
     mtls_mode here = mtls_effective_mode(mtls_dir_config_of(r));
-    if (here == MTLS_MODE_OFF && r->proxyreq == PROXYREQ_PROXY)
-        here = mode_of_forwarded(mtls_dir_config_of(r));
+    if (r->proxyreq == PROXYREQ_PROXY && here != MTLS_MODE_ENFORCE)
+        here = mode_of_forwarded(mtls_dir_config_of(r), kept);
     return kept->mode > here ? kept->mode : here;
 }
 

@@ -145,7 +145,7 @@ static authz_status check_authorization(request_rec *r, const char *line, const 
     mtls_judgement j MPOL_UNFILLED;
     (void)line;
     (void)parsed;
-    if (mtls_effective_mode(mtls_dir_config_of(r)) == MTLS_MODE_OFF || !mtls_begin(r, &j))
+    if (mtls_dir_config_of(r)->mode == MTLS_MODE_OFF || !mtls_begin(r, &j))
         return AUTHZ_DENIED; /* switched off here; the other Require decides */
     mtls_judge(r, &j);
     bool passes = mtls_passes(&j);

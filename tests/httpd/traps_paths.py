@@ -4,7 +4,7 @@
 
 from backend import CLOSE, TEXT, frame
 from harness import client, main, test, test_each
-from policies import denials, pki, raw, reasons
+from policies import denials, document, guarded, mtls_server, pki, policy, raw, reasons
 from roads import (BETWEEN_PATHS, BY_HANDLERS, COMBINATIONS, LIMITED, METHODS, MPMS, REPLACED, ROWS, SATISFIED, SECTIONS, UNSEEN,
                    backend, roads_server)
 from rows import BY_A_LOOKUP, play
@@ -157,6 +157,29 @@ def test_connect_goes_where_no_section_enforces(mpm, http):
     server = roads_server('Location', mpm)
     assert forward(server, http, 'CONNECT', 'localhost', '', None, None) == (200, None, [b'/tunnelled'])
     assert forward(server, http, 'CONNECT', 'open.example', '', None, None) == (403, 'method-unsupported', [])
+
+
+SECTION = '<Proxy "http://127.0.0.1:{port}/{name}/*">\n  MtlsPolicyMode {mode}\n  Require all granted\n</Proxy>\n'
+OUT_OF_IT = [('/../secret', 'route-unknown'), ('/%2e%2e/secret', 'route-unknown'), ('/x/.%2E/../secret', 'route-unknown'),
+             ('/../orders/7', 'ambiguous-path'), ('/../x/./secret', 'route-unknown'), ('/..;/secret', 'ambiguous-path')]
+
+
+@test
+def test_dot_segments_do_not_lead_out_of_a_proxy_section():
+    """httpd finds it by the text of the target, which goes on as it is."""
+    body = '  ProxyRequests On\n' + ''.join(SECTION.format(port=backend().port, name=name, mode=mode) for name, mode in (('open', 'off'), ('reported', 'report')))
+    path = policy('sections', document(hosts=('api.example', '127.0.0.1')))
+    with mtls_server(guarded(path, body), ['proxy', 'proxy_http']) as server:
+        for name in 'open', 'reported':
+            rows = [(f'/{name}/x', None), (f'/{name}/a..b/...', None), *((f'/{name}{tail}', reason) for tail, reason in OUT_OF_IT)]
+            for sent, reason in rows:
+                backend().clear()
+                mark = server.mark()
+                raw(server, f'GET http://127.0.0.1:{backend().port}{sent} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.encode())
+                passed = [('would-deny', 'route-unknown')] if name == 'reported' else []
+                wanted = [('deny', reason)] if reason else passed
+                assert [(denial['decision'], denial['reason']) for denial in denials(server, mark)] == wanted, (sent, denials(server, mark))
+                assert [request.target for request in backend().requests] == ([] if reason else [sent.encode()]), (sent, backend().requests)
 
 
 # ---------------------------------------------------------------- WebSockets
