@@ -25,6 +25,8 @@ LARGE = (10_000, 1_000)
 FEW, MANY = 40, 1240  # the more of them, the less counts what happens once in a while
 MOST_ADDED = 4_500
 MOST_APART = 0.05
+ROUNDS = 3  # at most: on a busy machine a figure goes up by 20 now and then
+REQUIRE = 'Require mtls-identity'
 
 
 class Counted(Server):
@@ -101,6 +103,21 @@ def per_request(size, line):
     return (many - few) / (MANY - FEW)
 
 
+def count_all():
+    figures = [(size, line) for size in (SMALL, LARGE) for line in ('', REQUIRE)]
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(figures, pool.map(lambda figure: per_request(*figure), figures)))
+
+
+def least(one, other):
+    """What httpd does while it waits can only add to a figure."""
+    return {figure: min(one.get(figure, count), count) for figure, count in other.items()}
+
+
+def difference(counted):
+    return {size: counted[size, REQUIRE] - counted[size, ''] for size in (SMALL, LARGE)}
+
+
 @functools.cache
 def added():
     """The instructions that the line adds to a request, for each size of policy."""
@@ -109,12 +126,14 @@ def added():
     for size in (SMALL, LARGE):
         compiled(*size)
         caller(size[0] // 2)
-    figures = [(size, line) for size in (SMALL, LARGE) for line in ('', 'Require mtls-identity')]
-    with ThreadPoolExecutor(2) as pool:
-        counted = dict(zip(figures, pool.map(lambda figure: per_request(*figure), figures)))
+    counted = {}
+    for _ in range(ROUNDS):
+        counted = least(counted, count_all())
+        if max(difference(counted).values()) <= MOST_ADDED:
+            break
     for (size, line), figure in counted.items():
         print(f'# {size[0]} identities, {size[1]} routes, {line or "no Require line"}: {figure:.0f} instructions a request')
-    result = {size: counted[size, 'Require mtls-identity'] - counted[size, ''] for size in (SMALL, LARGE)}
+    result = difference(counted)
     for size, figure in result.items():
         print(f'# {size[0]} identities, {size[1]} routes: {figure:.0f} added')
     return result
