@@ -337,13 +337,10 @@ class Server:
     def children(self):
         """Process ids of the server's children of all generations."""
         found = set()
-        for path in Path('/proc').glob('[0-9]*/stat'):
-            try:
-                fields = path.read_text(errors='replace').rpartition(')')[2].split()
-            except OSError:  # gone meanwhile
-                continue
-            if int(fields[1]) == self.process.pid:
-                found.add(int(path.parent.name))
+        for name in filter(str.isdigit, _names_in('/proc')):
+            fields = _text(f'/proc/{name}/stat').rpartition(')')[2].split()  # none when it is gone meanwhile
+            if fields and int(fields[1]) == self.process.pid:
+                found.add(int(name))
         return found
 
     def graceful(self, probe=True, number=signal.SIGUSR1):
@@ -391,7 +388,7 @@ class Server:
         return self._threads_rest()
 
     def _threads_rest(self):
-        threads = [path for child in self.children() for path in Path(f'/proc/{child}/task').glob('*/stat')]
+        threads = [f'/proc/{child}/task/{name}/stat' for child in self.children() for name in _names_in(f'/proc/{child}/task')]
         return all(_text(path).rpartition(') ')[2][:1] in ('S', '') for path in threads)
 
     def wait_at_rest(self):
@@ -477,6 +474,13 @@ class Server:
 def _end_with_parent():
     # PR_SET_PDEATHSIG: a test that is killed must not leave its server behind
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _names_in(directory):
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _text(path, offset=0):
