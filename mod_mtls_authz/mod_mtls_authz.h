@@ -113,6 +113,8 @@ const char *mtls_check_mode_place(cmd_parms *cmd, mtls_mode mode);
 /* --- what the configuration says (tree.c, cache.c, replaced.c) --------------------------------- */
 
 bool mtls_tree_is(const ap_directive_t *directive, const char *name);
+/* <RequireAll> and its like. */
+bool mtls_tree_is_require_container(const ap_directive_t *directive);
 /* Is there a section that this server was made of, if it is a virtual host? */
 bool mtls_tree_knows(const server_rec *server);
 /* The first directive within a virtual host; NULL for the main server. */

@@ -7,17 +7,9 @@
 
 #include <strings.h>
 
-static bool is_a(const ap_directive_t *directive, const char *name) {
-    return strcasecmp(directive->directive, name) == 0;
-}
-
-static bool is_require_container(const ap_directive_t *directive) {
-    return strncasecmp(directive->directive, "<Require", 8) == 0;
-}
-
 /* Anything that takes part in a Require tree. */
 static bool is_requirement(const ap_directive_t *directive) {
-    return is_a(directive, "Require") || is_require_container(directive);
+    return mtls_tree_is(directive, "Require") || mtls_tree_is_require_container(directive);
 }
 
 /* A Require line's words as mod_authz_core reads them: any blanks between, quotation marks taken
@@ -29,7 +21,8 @@ static bool says_not(apr_pool_t *pool, const ap_directive_t *directive) {
 
 static bool is_ours(apr_pool_t *pool, const ap_directive_t *directive) {
     const char *line = directive->args;
-    return is_a(directive, "Require") && strcmp(ap_getword_conf(pool, &line), "mtls-identity") == 0;
+    return mtls_tree_is(directive, "Require") &&
+           strcmp(ap_getword_conf(pool, &line), "mtls-identity") == 0;
 }
 
 static const char *const conditional[] = {"<If", "<ElseIf", "<Else", "<Limit", "<LimitExcept"};
@@ -38,7 +31,7 @@ static const char *const conditional[] = {"<If", "<ElseIf", "<Else", "<Limit", "
 static const char *conditional_around(const ap_directive_t *directive) {
     for (; directive != NULL; directive = directive->parent)
         for (size_t i = 0; i < sizeof conditional / sizeof conditional[0]; i++)
-            if (is_a(directive, conditional[i]))
+            if (mtls_tree_is(directive, conditional[i]))
                 return conditional[i];
     return NULL;
 }
@@ -47,7 +40,7 @@ static bool negated(apr_pool_t *pool, const ap_directive_t *directive) {
     if (says_not(pool, directive))
         return true;
     for (directive = directive->parent; directive != NULL; directive = directive->parent)
-        if (is_a(directive, "<RequireNone") || is_a(directive, "<RequireNotAll"))
+        if (mtls_tree_is(directive, "<RequireNone") || mtls_tree_is(directive, "<RequireNotAll"))
             return true;
     return false;
 }
@@ -58,12 +51,12 @@ static const ap_directive_t *alternative_to(const ap_directive_t *directive) {
     const ap_directive_t *here = directive;
     for (const ap_directive_t *around = here->parent; around != NULL;
          here = around, around = around->parent) {
-        bool any = is_a(around, "<RequireAny") || !is_require_container(around);
+        bool any = mtls_tree_is(around, "<RequireAny") || !mtls_tree_is_require_container(around);
         for (const ap_directive_t *other = around->first_child; any && other != NULL;
              other = other->next)
             if (other != here && is_requirement(other))
                 return other;
-        if (!is_require_container(around))
+        if (!mtls_tree_is_require_container(around))
             return NULL;
     }
     return NULL;
@@ -83,7 +76,7 @@ const char *mtls_check_require_place(cmd_parms *cmd) {
     const char *around = htaccess(cmd);
     if (around != NULL)
         return around;
-    if (is_a(here, "<AuthzProviderAlias"))
+    if (mtls_tree_is(here, "<AuthzProviderAlias"))
         return "Require mtls-identity cannot be given an alias: it would hide where it stands; "
                "write it into the sections themselves";
     if (negated(cmd->temp_pool, here))
@@ -122,9 +115,10 @@ const char *mtls_check_plain_place(cmd_parms *cmd) {
 /* Does one of these directives, or of those within Require containers, require something else? */
 static bool has_other_requirement(apr_pool_t *pool, const ap_directive_t *directive) {
     for (; directive != NULL; directive = directive->next) {
-        if (is_a(directive, "Require") && !is_ours(pool, directive))
+        if (mtls_tree_is(directive, "Require") && !is_ours(pool, directive))
             return true;
-        if (is_require_container(directive) && has_other_requirement(pool, directive->first_child))
+        if (mtls_tree_is_require_container(directive) &&
+            has_other_requirement(pool, directive->first_child))
             return true;
     }
     return false;

@@ -16,10 +16,6 @@ static bool is_any_of(const ap_directive_t *directive, const char *const names[]
     return false;
 }
 
-static bool is_require_container(const ap_directive_t *directive) {
-    return strncasecmp(directive->directive, "<Require", 8) == 0;
-}
-
 /* What a section says for itself, in Require containers too. */
 typedef struct contents {
     bool ours;
@@ -29,7 +25,7 @@ typedef struct contents {
 
 static void look_into(apr_pool_t *pool, const ap_directive_t *directive, contents *found) {
     for (; directive != NULL; directive = directive->next) {
-        if (is_require_container(directive))
+        if (mtls_tree_is_require_container(directive))
             look_into(pool, directive->first_child, found);
         if (mtls_tree_is(directive, "Require")) {
             bool ours = strcmp(mtls_tree_word(pool, directive), "mtls-identity") == 0;

@@ -10,6 +10,10 @@ bool mtls_tree_is(const ap_directive_t *directive, const char *name) {
     return strcasecmp(directive->directive, name) == 0;
 }
 
+bool mtls_tree_is_require_container(const ap_directive_t *directive) {
+    return strncasecmp(directive->directive, "<Require", 8) == 0;
+}
+
 /* A file that is included twice has the same name and lines both times, but is opened anew: the
  * name that httpd keeps is another object then. */
 static const ap_directive_t *host_of(const server_rec *server) {
