@@ -348,6 +348,8 @@ class Server:
 
         number: the signal for it; SIGHUP ends old children at once.
         """
+        if number == signal.SIGHUP:  # the children are told to stop, as by kill()
+            self._wait_idle()
         old, mark = self.children(), self.mark()
         os.kill(self.pid, number)
         self.wait_log(_RESUMED, mark)
